@@ -1,0 +1,57 @@
+# Everything that is done with this tree, by name. `make` alone lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+BIN := .venv/bin
+READY := .venv/.complete
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml tools/setup.sh
+	@tools/setup.sh
+
+.PHONY: setup
+setup: $(READY) ## make .venv with the locked dependencies (other targets do it when needed)
+
+.PHONY: test
+test: check quick ## all that needs no cluster: format, lint, types, layers, quick tests
+
+.PHONY: check
+check: $(READY) ## format check, lint, types, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: quick
+quick: $(READY) ## the quick tests alone
+	$(BIN)/pytest
+
+.PHONY: format
+format: $(READY) ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: generate
+generate: $(READY) ## write crds/*.yaml and docs/reference from the types
+	$(BIN)/python tools/generate.py
+
+.PHONY: golden
+golden: $(READY) ## accept the manifests that the examples render to now
+	$(BIN)/pytest -q tests/unit/desired/test_examples.py --update-golden
+
+.PHONY: bench
+bench: $(READY) ## measure rendering
+	$(BIN)/python bench/render.py
+
+.PHONY: lock
+lock: $(READY) ## renew requirements/ (the dependencies, pinned with hashes)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-package stoker-api --group dev \
+	  crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove what was built here (.venv, caches); cached downloads elsewhere stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

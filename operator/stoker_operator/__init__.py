@@ -1,0 +1,1 @@
+"""Stoker's operator: LLMDeployments into the objects that keep a model hot."""

@@ -1,0 +1,121 @@
+"""What each command of `stoker` does. The names are those that the command line uses."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from stoker_api.crd import custom_resource_definition
+from stoker_api.errors import InvalidManifestError
+from stoker_api.reading import read
+from stoker_api.resource import KIND, LLMDeployment
+from stoker_api.wire import DOMAIN
+from stoker_operator.desired import NetworkPolicySettings, Settings, desired
+from stoker_operator.documents import Document, read_all, to_json, to_yaml
+from stoker_operator.errors import InvalidDocumentsError
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Prints the objects that LLMDeployments stand for; nothing if one of them is invalid."""
+    settings = Settings(
+        sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{_version()}",
+        network_policy=NetworkPolicySettings() if arguments.network_policy else None,
+        pod_monitor=arguments.pod_monitor,
+    )
+    manifests: list[Any] = []
+    for entry in _checked(arguments.files):
+        if isinstance(entry, LLMDeployment):
+            manifests += desired(entry.in_namespace(arguments.namespace), settings)
+        else:
+            manifests.append(entry.value)
+    _print(manifests, arguments.output)
+    return 0
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Says of every LLMDeployment that it is valid, or else what is wrong."""
+    resources = [entry for entry in _checked(arguments.files) if isinstance(entry, LLMDeployment)]
+    names = ", ".join(resource.metadata.name for resource in resources)
+    print(f"{len(resources)} valid: {names}" if resources else f"no {KIND} in these files")
+    return 0
+
+
+def crd(arguments: argparse.Namespace) -> int:
+    """Prints the CustomResourceDefinition."""
+    definition = custom_resource_definition()
+    _print([definition], arguments.output)
+    return 0
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Prints a completion script for a shell."""
+    import shtab  # noqa: PLC0415 - of use here only
+
+    from stoker_operator.cli import parser  # noqa: PLC0415 - the command line imports this module
+
+    stoker = parser()
+    for action in _all_actions(stoker):
+        if action.dest == "files":
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(stoker, arguments.shell))
+    return 0
+
+
+def version(_: argparse.Namespace) -> int:
+    """Prints the version."""
+    print(_version())
+    return 0
+
+
+def _version() -> str:
+    return installed_version("stoker-operator")
+
+
+def _print(manifests: list[Any], form: str) -> None:
+    sys.stdout.write(to_json(manifests) if form == "json" else to_yaml(manifests))
+
+
+def _checked(files: list[str]) -> list[LLMDeployment | Document]:
+    """All that the files hold: LLMDeployments, and documents of other kinds as they are."""
+    problems: list[str] = []
+    entries: list[LLMDeployment | Document] = []
+    seen: dict[tuple[str | None, str], str] = {}
+    for document in read_all(files):
+        if not _is_ours(document.value):
+            entries.append(document)
+            continue
+        try:
+            resource = read(document.value)
+        except InvalidManifestError as error:
+            problems += [_place(document, problem.path, str(problem)) for problem in error.problems]
+            continue
+        key = (resource.metadata.namespace, resource.metadata.name)
+        if key in seen:
+            message = f"metadata.name: {key[1]!r} is the name of {seen[key]} already"
+            problems.append(_place(document, ("metadata", "name"), message))
+        seen[key] = f"document {document.number} of {document.source}"
+        entries.append(resource)
+    if problems:
+        raise InvalidDocumentsError(problems)
+    return entries
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether it is for us to judge: whatever is not plainly another API's object."""
+    if not isinstance(value, dict):
+        return True
+    group = str(value.get("apiVersion", "")).partition("/")[0]
+    return group == DOMAIN or value.get("kind") == KIND or not value.get("kind")
+
+
+def _place(document: Document, path: tuple[str | int, ...], message: str) -> str:
+    return f"{document.source}:{document.line(path)}: document {document.number}, {message}"
+
+
+def _all_actions(command: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in command._actions:  # noqa: SLF001 - argparse offers no other way to see them
+        yield action
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for child in action.choices.values():
+                yield from _all_actions(child)

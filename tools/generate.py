@@ -1,0 +1,40 @@
+"""Writes what is generated from the types: the CRD's YAML and the API reference.
+
+`--check` writes nothing and fails where a file is not as it would be written.
+"""
+
+import sys
+from pathlib import Path
+
+from stoker_api.crd import custom_resource_definition
+from stoker_api.reference import reference
+from stoker_operator.documents import to_yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def generated() -> dict[Path, str]:
+    """Each generated file and what should be in it."""
+    note = "# Generated from crds/stoker_api by `make generate`. Do not edit.\n"
+    return {
+        ROOT / "crds/llmdeployments.stoker.dev.yaml": note + to_yaml([custom_resource_definition()]),
+        ROOT / "docs/reference/llmdeployment.md": reference(),
+    }
+
+
+def main() -> int:
+    stale = [
+        path for path, text in generated().items() if not path.exists() or path.read_text() != text
+    ]
+    if "--check" in sys.argv:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run `make generate`\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(generated()[path])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
