@@ -100,22 +100,12 @@ class Part(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
     """What must hold between this object's fields."""
 
-    takes_null: ClassVar[bool] = False
-    """Whether a field may be written as null, which the API server allows in metadata only."""
-
     @model_validator(mode="before")
     @classmethod
-    def _settle_nulls(cls, data: Any) -> Any:
-        """Nulls as the API server takes them: left out where there is a default, else refused."""
-        if cls.takes_null or not isinstance(data, dict):
+    def _without_nulls(cls, data: Any) -> Any:
+        """To the API server a field that is null is a field that is left out."""
+        if not isinstance(data, dict):
             return data
-        for info in cls.model_fields.values():
-            if info.default is None and data.get(info.alias, info) is None:
-                raise PydanticCustomError(
-                    "stoker",
-                    "`{field}` is empty: give it a value or leave it out",
-                    {"field": info.alias},
-                )
         return {key: value for key, value in data.items() if value is not None}
 
     @classmethod

@@ -63,14 +63,21 @@ def _object(path: str, schema: JsonSchemaValue, effect: str, *, effects: bool) -
     for name, field in schema["properties"].items():
         change = f" {_change(field, effect)} |" if effects else ""
         default = "**required**" if name in required else _default(field)
-        meaning = _escaped(field.get("description", ""))
-        yield f"| `{name}` | {_type(field)} | {default} |{change} {meaning} |"
+        meaning = " ".join([field.get("description", ""), *_field_rules(field)]).strip()
+        yield f"| `{name}` | {_type(field)} | {default} |{change} {_escaped(meaning)} |"
     yield ""
     for name, field in schema["properties"].items():
         inner, suffix = (field["items"], "[]") if "items" in field else (field, "")
         if "properties" in inner:
             below = field.get(EFFECT_KEY, effect)
             yield from _object(f"{path}.{name}{suffix}", inner, below, effects=effects)
+
+
+def _field_rules(field: JsonSchemaValue) -> Iterator[str]:
+    """The rules of a field that has no section of its own."""
+    if "properties" not in field:
+        for rule in field.get(VALIDATIONS_KEY, []):
+            yield f"It {rule['message']}."
 
 
 def _change(field: JsonSchemaValue, inherited: str) -> str:

@@ -33,8 +33,6 @@ class Metadata(Part):
     resource_version: Any = None
     self_link: Any = None
 
-    takes_null = True
-
 
 class LLMDeployment(Part):
     """A model that is kept hot.
@@ -49,13 +47,13 @@ class LLMDeployment(Part):
     spec: Spec
     status: Any = None
 
-    takes_null = True
     rules = (
         Rule(
             f"self.metadata.name.matches('{_NAME_PATTERN}')",
             "metadata.name must be at most 63 lower-case letters, digits and `-`, starting with a"
             " letter and not ending with `-`: a Service bears it, and labels do",
             lambda resource: matches(_NAME_PATTERN, resource.metadata.name),
+            field="metadata",
         ),
     )
 

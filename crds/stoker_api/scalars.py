@@ -90,8 +90,8 @@ def between(shortest: str, longest: str) -> Scalar:
                 f"self != '' && self.matches(r'{durations.PATTERN}')"
                 f" && duration(self) >= duration('{shortest}')"
                 f" && duration(self) <= duration('{longest}')",
-                f"must be a duration from {shortest} to {longest}, written with units from hours"
-                f" to milliseconds, largest first, like {durations.EXAMPLES} (no days: 1d is 24h)",
+                f"must be a duration from {shortest} to {longest}, like {durations.EXAMPLES} (units"
+                " h, m, s and ms, largest first; 1d is 24h)",
                 is_within,
             ),
         ),

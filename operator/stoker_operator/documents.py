@@ -27,12 +27,13 @@ class _Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for (key, _), text in zip(node.value, keys, strict=False):
-            if keys.count(text) > 1:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {text!r} stands here twice", problem_mark=key.start_mark
+                    problem=f"the key {key.value!r} stands here twice", problem_mark=key.start_mark
                 )
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -143,5 +144,6 @@ def to_yaml(manifests: list[Any]) -> str:
 
 
 def to_json(manifests: list[Any]) -> str:
-    """The manifests as one JSON List, as `kubectl` writes several objects."""
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2) + "\n"
+    """The manifests as JSON: several make a List, as `kubectl` writes them."""
+    several = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    return json.dumps(manifests[0] if len(manifests) == 1 else several, indent=2) + "\n"

@@ -21,16 +21,19 @@ mkfifo -m 0660 "$hands/{RESTART_FIFO}"
 ollama serve &
 server=$!
 # SIGKILL to the process group ends shell, server and runner in one: a stopped process
-# heeds no other signal. The kubelet starts the container again.
-while :; do
-  read -r word <"$hands/{RESTART_FIFO}" && [ "$word" = restart ] && kill -KILL 0
-done &
+# heeds no other signal. The kubelet starts the container again. Opened for reading and
+# writing, the FIFO never ends and loses no word.
+while read -r word; do
+  [ "$word" = restart ] && kill -KILL 0
+done <>"$hands/{RESTART_FIFO}" &
 watcher=$!
 
-trap 'kill -TERM "$server"' TERM INT
+told=
+trap 'told=1; kill -TERM "$server"' TERM INT
 wait "$server"
 status=$?
-while kill -0 "$server" 2>/dev/null; do # the trap cuts a wait short
+while [ "$told" ]; do # the trap cut the wait short
+  told=
   wait "$server"
   status=$?
 done
