@@ -17,7 +17,8 @@ def generated() -> dict[Path, str]:
     """Each generated file and what should be in it."""
     note = "# Generated from crds/stoker_api by `make generate`. Do not edit.\n"
     return {
-        ROOT / "crds/llmdeployments.stoker.dev.yaml": note + to_yaml([custom_resource_definition()]),
+        ROOT / "crds/llmdeployments.stoker.dev.yaml": note
+        + to_yaml([custom_resource_definition()]),
         ROOT / "docs/reference/llmdeployment.md": reference(),
     }
 

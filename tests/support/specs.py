@@ -1,5 +1,6 @@
 """Valid specs, as Hypothesis draws them: every field, in its short and its long forms."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,8 +23,10 @@ def _duration(*texts: str) -> st.SearchStrategy[str]:
     return st.sampled_from(texts)
 
 
-def _object(required: dict[str, Any] | None = None, **optional: Any) -> st.SearchStrategy[Json]:
-    return st.fixed_dictionaries(required or {}, optional=optional)
+def _object(
+    required: Mapping[str, Any] | None = None, /, **optional: Any
+) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(dict(required or {}), optional=optional)
 
 
 _model = st.builds(
@@ -59,10 +62,8 @@ _options = _object(
     loadTimeout=_duration("10s", "24h"),
     maxQueue=st.integers(1, 10**6),
 )
-_resources = st.one_of(
-    _object(requests=_object(**{"cpu": _amount, "memory": _bytes, "ephemeral-storage": _bytes})),
-    _object(limits=_object(**{"cpu": _amount, "memory": _bytes, "ephemeral-storage": _bytes})),
-)
+_amounts: dict[str, Any] = {"cpu": _amount, "memory": _bytes, "ephemeral-storage": _bytes}
+_resources = st.one_of(_object(requests=_object(**_amounts)), _object(limits=_object(**_amounts)))
 _variables = st.lists(
     _object(
         {"name": st.from_regex(r"X_[A-Z0-9_]{0,10}", fullmatch=True)}, value=st.text(max_size=9)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from stoker_operator.desired.entry import SCRIPT
 from support.waiting import wait_for
 

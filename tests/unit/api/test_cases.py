@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from stoker_api.crd import custom_resource_definition
 from stoker_api.errors import InvalidManifestError, Problem
 from stoker_api.reading import read

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stoker_api import durations
 
 milliseconds = st.integers(0, 10**12).map(lambda count: timedelta(milliseconds=count))
@@ -27,7 +28,8 @@ def test_a_duration_reads_as_its_seconds(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "1d", "1m1h", "1s1s", "-1s", "+1s", " 1s", "1s\n", "1.s", ".5s", "1µs", "١s"]
+    "text",
+    ["", "5", "1d", "1m1h", "1s1s", "-1s", "+1s", " 1s", "1s\n", "1.s", ".5s", "1µs", "\u0661s"],
 )
 def test_what_has_two_readings_or_none_is_not_a_duration(text: str) -> None:
     assert durations.parse(text) is None

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stoker_api import quantities
 from stoker_api.quantities import Quantity
 

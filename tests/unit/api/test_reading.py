@@ -1,6 +1,7 @@
 """The sentences that people get for what is wrong."""
 
 import pytest
+
 from stoker_api.errors import InvalidManifestError
 from stoker_api.reading import read
 from support.manifests import Json, manifest
@@ -9,8 +10,10 @@ SENTENCES: list[tuple[Json, str]] = [
     ({"keepalive": -1}, "spec.keepalive: is no field of this object; did you mean `keepAlive`?"),
     (
         {"podTemplate": {"tolerations": [{"zzz": 1}]}},
-        "spec.podTemplate.tolerations[0].zzz: is no field of this object; known here: effect, key,"
-        " operator, tolerationSeconds, value",
+        (
+            "spec.podTemplate.tolerations[0].zzz: is no field of this object; known here: effect,"
+            " key, operator, tolerationSeconds, value"
+        ),
     ),
     ({"replicas": "3"}, 'spec.replicas: "3" must be a whole number'),
     ({"replicas": -1}, "spec.replicas: -1 must be at least 0"),

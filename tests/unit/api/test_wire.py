@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from stoker_api import wire
 from stoker_api.codec import MalformedError
 from stoker_operator.desired.heat import heat_config

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from stoker_operator.cli import main
 
 ROOT = Path(__file__).parents[3]

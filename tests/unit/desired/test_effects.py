@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic.json_schema import JsonSchemaValue
+
 from stoker_api.crd import structural_schema
 from stoker_api.part import EFFECT_KEY, Effect
 from stoker_api.spec import Spec
@@ -13,12 +14,15 @@ from support.api_cases import CHANGES, DIGEST
 from support.manifests import Json, merged, resource
 
 SETTINGS = Settings("stoker-sidecar:test")
-GPU = {"gpu": {"memoryBudget": "8Gi", "minOffload": "90%"}, "warmup": {"targetFirstToken": "1s"}}
-CLAIM = {
+GPU: Json = {
+    "gpu": {"memoryBudget": "8Gi", "minOffload": "90%"},
+    "warmup": {"targetFirstToken": "1s"},
+}
+CLAIM: Json = {
     "storage": {"emptyDir": None, "volumeClaim": {"size": "50Gi"}},
     "rollout": {"maxSurge": 0, "maxUnavailable": 1},
 }
-FILLED = {"storage": {"emptyDir": None, "existingClaim": "models", "pullPolicy": "Never"}}
+FILLED: Json = {"storage": {"emptyDir": None, "existingClaim": "models", "pullPolicy": "Never"}}
 
 # Field: what it is changed to, and what must stand beside it for that to be valid.
 TO: dict[str, Any] = {
@@ -116,13 +120,13 @@ TO: dict[str, Any] = {
     "podTemplate.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
     ".nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}],
 }
-BESIDE: dict[str, Json] = {
+BESIDE: dict[str, Json] = {field: GPU for field in TO if field.startswith("gpu.")} | {
     "heartbeat.stall": GPU,
     "gate.shutOn": GPU,
     "storage.volumeClaim.size": CLAIM,
     "storage.existingClaim": FILLED,
     "storage.readOnly": FILLED,
-} | {field: GPU for field in TO if field.startswith("gpu.")}
+}
 
 
 def leaves(schema: JsonSchemaValue, path: str = "", effect: str = "") -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from stoker_operator.cli import main
 
 ROOT = Path(__file__).parents[3]

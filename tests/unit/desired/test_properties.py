@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from stoker_api.reading import read
 from stoker_api.wire import HeatConfig
 from stoker_operator.desired import Manifest, NetworkPolicySettings, Settings, desired
