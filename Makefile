@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.complete
+BED := PYTHONPATH=tests $(BIN)/python -m bed --name $(or $(STOKER_BED),bed)
 
 .PHONY: help
 help: ## list these targets
@@ -28,6 +29,30 @@ check: $(READY) ## format check, lint, types, import layers
 .PHONY: quick
 quick: $(READY) ## the quick tests alone
 	$(BIN)/pytest
+
+.PHONY: bed
+bed: $(READY) ## a real Kubernetes on this machine (docs/test-bed.md); the first time takes minutes
+	$(BED) up
+
+.PHONY: bed-status
+bed-status: $(READY) ## what runs of it
+	$(BED) status
+
+.PHONY: bed-down
+bed-down: $(READY) ## take it down, leaving nothing behind
+	$(BED) down
+
+.PHONY: contract
+contract: $(READY) ## how Ollama behaves: the contract suite against a real one
+	$(BIN)/pytest tests/contract
+
+.PHONY: cluster-test
+cluster-test: $(READY) ## the smoke tier on the bed, or on the cluster that KUBECONFIG names
+	$(BIN)/pytest tests/cluster tests/contract -m "not slow"
+
+.PHONY: cluster-test-full
+cluster-test-full: $(READY) ## all of it, the slow ones too
+	$(BIN)/pytest tests/cluster tests/contract
 
 .PHONY: format
 format: $(READY) ## format the code and mend what the linter can

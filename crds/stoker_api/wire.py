@@ -56,6 +56,27 @@ RESTART_FIFO = "restart"
 GPUS_FILE = "gpus"
 """The GPUs that the ollama container was given, as it sees them."""
 
+
+class Document:
+    """A versioned JSON document."""
+
+    def to_json(self) -> str:
+        """The document as text."""
+        return json.dumps(encode(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The document in `text`; `MalformedError` with the place where it is none."""
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise MalformedError(f"document: not JSON: {error}") from error
+        version = document.get("version") if isinstance(document, dict) else None
+        if version != VERSION:
+            raise MalformedError(f"version: this Stoker reads {VERSION}, not {version!r:.80}")
+        return decode(cls, document)
+
+
 # --- what a pod is made for ---------------------------------------------------------------------
 
 
@@ -157,7 +178,7 @@ class Routing:
 
 
 @dataclass(frozen=True)
-class HeatConfig:
+class HeatConfig(Document):
     """`heat.json`: how heat is kept, in a form that needs no further interpretation."""
 
     keep_alive_seconds: int
@@ -168,25 +189,6 @@ class HeatConfig:
     gpu: Gpu | None
     routing: Routing
     version: int = VERSION
-
-    def to_json(self) -> str:
-        return json.dumps(encode(self), indent=2, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The configuration in `text`; `MalformedError` with the place where it is none."""
-        return decode(cls, _versioned(text))
-
-
-def _versioned(text: str | bytes) -> Any:
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise MalformedError(f"document: not JSON: {error}") from error
-    version = document.get("version") if isinstance(document, dict) else None
-    if version != VERSION:
-        raise MalformedError(f"version: this Stoker reads version {VERSION}, not {version!r:.80}")
-    return document
 
 
 # --- what the sidecar says ----------------------------------------------------------------------
@@ -326,7 +328,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Document):
     """`GET /status`: everything that the sidecar knows, as of now."""
 
     state: HeatState
@@ -347,11 +349,3 @@ class Status:
     routes: tuple[Route, ...]
     counters: Counters
     version: int = VERSION
-
-    def to_json(self) -> str:
-        return json.dumps(encode(self), indent=2, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The status in `text`; `MalformedError` with the place where it is none."""
-        return decode(cls, _versioned(text))

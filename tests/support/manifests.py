@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+from stoker_api.errors import InvalidManifestError, Problem
 from stoker_api.reading import read
 from stoker_api.resource import LLMDeployment
 
@@ -22,6 +23,15 @@ def manifest(spec: Json | None = None, *, name: str = "phi3", **metadata: Any) -
 def resource(spec: Json | None = None, *, name: str = "phi3", **metadata: Any) -> LLMDeployment:
     """The same, read."""
     return read(manifest(spec, name=name, **metadata))
+
+
+def problems_of(document: Json) -> list[Problem]:
+    """All that `stoker validate` has against `document`."""
+    try:
+        read(document)
+    except InvalidManifestError as error:
+        return error.problems
+    return []
 
 
 def merged(base: Json, over: Json) -> Json:

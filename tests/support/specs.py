@@ -121,7 +121,9 @@ _node_term = _object(
     )
 )
 _pod_term = _object(
-    {"topologyKey": _words}, labelSelector=_object(matchLabels=_labels), namespaces=st.lists(_words)
+    {"topologyKey": _words},
+    labelSelector=_object(matchLabels=_labels),
+    namespaces=st.lists(_words, max_size=2),
 )
 _affinity = _object(
     nodeAffinity=_object(

@@ -13,7 +13,7 @@ from stoker_api.spec.server import Options, Server, Sidecar
 from stoker_api.spec.storage import Storage
 from stoker_api.spec.traffic import Disruption, Rollout, Routing, is_none
 
-_SURGES = "!string(self.rollout.maxSurge).matches('^0%?$')"
+_ONE_POD = "self.replicas <= 1 && string(self.rollout.maxSurge).matches('^0%?$')"
 _SHUTS_ON = "has(self.gate) && has(self.gate.shutOn)"
 _MAY_WRITE = "!self.storage.readOnly && self.storage.pullPolicy != 'Never'"
 
@@ -80,28 +80,26 @@ class Spec(Part):
 
     rules = (
         Rule(
-            f"has(self.storage.emptyDir) || !({_MAY_WRITE}) || (!{_SURGES} && self.replicas <= 1)",
+            f"has(self.storage.emptyDir) || !({_MAY_WRITE}) || ({_ONE_POD})",
             "two pods must not pull into one claim at the same time, or they spoil each other's"
             " files: keep replicas at 1 with rollout.maxSurge: 0 and rollout.maxUnavailable: 1, or"
             " fill the claim beforehand and set storage.pullPolicy: Never",
             lambda spec: (
-                not spec.storage.is_shared
-                or not spec.storage.is_written
-                or (is_none(spec.rollout.max_surge) and spec.replicas <= 1)
+                not spec.storage.is_shared or not spec.storage.is_written or spec.is_one_pod_at_most
             ),
             field="storage",
         ),
         Rule(
             "!has(self.storage.volumeClaim)"
             " || self.storage.volumeClaim.accessMode == 'ReadWriteMany'"
-            f" || (!{_SURGES} && self.replicas <= 1)",
+            f" || ({_ONE_POD})",
             "a claim that one node at a time may mount holds up a second pod on another node for"
             " ever: set storage.volumeClaim.accessMode: ReadWriteMany, or keep replicas at 1 with"
             " rollout.maxSurge: 0 and rollout.maxUnavailable: 1",
             lambda spec: (
                 not spec.storage.volume_claim
                 or spec.storage.volume_claim.access_mode == "ReadWriteMany"
-                or (is_none(spec.rollout.max_surge) and spec.replicas <= 1)
+                or spec.is_one_pod_at_most
             ),
             field="storage",
         ),
@@ -135,6 +133,11 @@ class Spec(Part):
             field="heartbeat",
         ),
     )
+
+    @property
+    def is_one_pod_at_most(self) -> bool:
+        """Whether there are never two pods at the same time, not even in a roll-out."""
+        return self.replicas <= 1 and is_none(self.rollout.max_surge)
 
     @property
     def uses_gpu(self) -> bool:

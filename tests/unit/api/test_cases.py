@@ -5,20 +5,11 @@ import json
 import pytest
 
 from stoker_api.crd import custom_resource_definition
-from stoker_api.errors import InvalidManifestError, Problem
+from stoker_api.errors import InvalidManifestError
 from stoker_api.reading import read
 from stoker_api.rules import VALIDATIONS_KEY
 from support.api_cases import CASES, CHANGES, NAMES, SHAPES, Case, Change
-from support.manifests import Json, manifest, resource
-
-
-def problems_of(document: Json) -> list[Problem]:
-    """All that is wrong with `document`."""
-    try:
-        read(document)
-    except InvalidManifestError as error:
-        return error.problems
-    return []
+from support.manifests import Json, manifest, problems_of, resource
 
 
 def rules_in(node: object) -> set[str]:

@@ -57,7 +57,7 @@ def test_documents_survive_the_wire() -> None:
             "heartbeat.canary.timeoutSeconds: must be a number, not []",
         ),
         ({"warmup": 3}, "warmup: must be an object"),
-        ({"version": 2}, "version: this Stoker reads version 1, not 2"),
+        ({"version": 2}, "version: this Stoker reads 1, not 2"),
     ],
     ids=str,
 )
