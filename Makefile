@@ -46,12 +46,15 @@ bed-down: $(READY) ## take it down, leaving nothing behind
 contract: $(READY) ## how Ollama behaves: the contract suite against a real one
 	$(BIN)/pytest tests/contract
 
+# Of its own accord a test would bring the bed up as well, but unseen, for minutes the first time.
+CLUSTER := $(if $(KUBECONFIG),,bed)
+
 .PHONY: cluster-test
-cluster-test: $(READY) ## the smoke tier on the bed, or on the cluster that KUBECONFIG names
+cluster-test: $(READY) $(CLUSTER) ## the smoke tier on the bed, or on the cluster that KUBECONFIG names
 	$(BIN)/pytest tests/cluster tests/contract -m "not slow"
 
 .PHONY: cluster-test-full
-cluster-test-full: $(READY) ## all of it, the slow ones too
+cluster-test-full: $(READY) $(CLUSTER) ## all of it, the slow ones too
 	$(BIN)/pytest tests/cluster tests/contract
 
 .PHONY: format
@@ -71,11 +74,14 @@ golden: $(READY) ## accept the manifests that the examples render to now
 bench: $(READY) ## measure rendering
 	$(BIN)/python bench/render.py
 
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-annotate --no-emit-package stoker-api
+
 .PHONY: lock
 lock: $(READY) ## renew requirements/ (the dependencies, pinned with hashes)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-package stoker-api --group dev \
-	  crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --group dev crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml \
+	  -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt operator/pyproject.toml -o requirements/operator.txt
 
 .PHONY: clean
 clean: ## remove what was built here (.venv, caches); cached downloads elsewhere stay

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,8 +49,10 @@ class Judge:
 
 @pytest.fixture(scope="module")
 def crd(cluster: Cluster) -> None:
-    """The LLMDeployment API, installed."""
+    """The LLMDeployment API, installed, and known to kubectl by its short names."""
     _install(cluster, custom_resource_definition())
+    for name in ("llmd", "llm"):
+        wait_for(partial(cluster.kubectl, "get", name, "--all-namespaces"))
 
 
 @pytest.fixture

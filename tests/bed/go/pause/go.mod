@@ -1,0 +1,3 @@
+module stoker.dev/test-bed/pause
+
+go 1.25.0
