@@ -6,6 +6,7 @@ change of the inputs is a new entry and an old branch still finds its own.
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -24,14 +25,15 @@ def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
     """The folder that `build` filled for this key; built at most once.
 
     `build` writes into a temporary sibling that is renamed into place when it returns: an
-    interrupted or failed build leaves nothing that a later call could take for the real thing.
+    interrupted or failed build leaves nothing that a later call could take for the real thing. An
+    entry that has lost a file since, or a part of one, is built again.
     """
     entry = cache_root() / name / key
-    if entry.is_dir():
+    if _is_whole(entry):
         return entry
     entry.parent.mkdir(parents=True, exist_ok=True)
     with locked(entry.parent / f".{key}.lock"):
-        if not entry.is_dir():
+        if not _is_whole(entry):
             _build_into(entry, build)
     return entry
 
@@ -70,10 +72,31 @@ def _build_into(entry: Path, build: Callable[[Path], None]) -> None:
     try:
         build(scratch)
         scratch.chmod(0o755)
+        if entry.exists():  # and is not whole, or nobody would build it
+            shutil.rmtree(entry)
+        _record(entry).write_text(json.dumps(_sizes(scratch)))
         scratch.rename(entry)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether the entry is as it was built, going by the names and sizes of its files."""
+    try:
+        recorded = json.loads(_record(entry).read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return entry.is_dir() and bool(_sizes(entry) == recorded)
+
+
+def _record(entry: Path) -> Path:
+    return entry.parent / f".{entry.name}.sizes"
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path.relative_to(folder)): path.lstat().st_size for path in files}
 
 
 def _pieces(part: Path | bytes | str) -> Iterator[bytes]:

@@ -51,6 +51,19 @@ def test_what_a_killed_build_left_is_removed_by_the_next(own_cache: Path) -> Non
     assert not left.exists()
 
 
+@pytest.mark.parametrize("content", [None, "", "ma"])
+def test_an_entry_that_lost_something_is_built_again(content: str | None) -> None:
+    result = cached("thing", "key", write_result) / "result"
+    result.unlink() if content is None else result.write_text(content)
+    cached("thing", "key", write_result)
+    assert result.read_text() == "made"
+
+
+def test_an_entry_that_nobody_vouches_for_is_built_again(own_cache: Path) -> None:
+    (own_cache / "thing/key").mkdir(parents=True)
+    assert (cached("thing", "key", write_result) / "result").exists()
+
+
 def test_only_the_newest_entries_are_kept() -> None:
     entries = [cached("thing", key, write_result) for key in ("one", "two", "three")]
     for age, entry in enumerate(reversed(entries)):
