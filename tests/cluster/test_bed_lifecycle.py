@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bed import lifecycle, processes
-from bed.cluster import Cluster, Namespace
+from bed.cluster import Cluster, Namespace, wait_for
 from bed.images import base_image
 from bed.layout import Bed
 from bed.node import provide_image
@@ -41,7 +41,12 @@ def test_a_second_bed_comes_up_mends_itself_and_leaves_nothing(bed: Bed, second:
     assert all(lifecycle.state_of(second).values())
 
     lifecycle.down(second)
-    assert _traces() == before
+
+    def nothing_is_left() -> None:
+        assert _traces() == before
+
+    # What was killed is listed until the first process of the machine has taken notice.
+    wait_for(nothing_is_left, seconds=10)
     assert all(lifecycle.state_of(bed).values())
 
 
