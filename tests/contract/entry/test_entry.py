@@ -18,13 +18,13 @@ from support.waiting import wait_for
 
 OLLAMA = """\
 #!/bin/sh
-trap 'kill "$runner"; exit 7' TERM
+trap 'kill -KILL "$runner"; exit 7' TERM
 sleep 600 &
 runner=$!
 echo "$$ $runner" >"$STOKER_HANDS/pids.new"
 mv "$STOKER_HANDS/pids.new" "$STOKER_HANDS/pids"
 [ "$1" = serve ] || exit 9
-[ -z "${FAIL-}" ] || { kill "$runner"; exit "$FAIL"; }
+[ -z "${FAIL-}" ] || { kill -KILL "$runner"; exit "$FAIL"; }
 while :; do wait; done
 """
 
