@@ -1,0 +1,1 @@
+"""A GPU driver library that says what a file says: see docs/nvml-stub.md."""
