@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from bed import debian, kubernetes
 from bed.cache import cache_root, locked
@@ -17,7 +17,7 @@ from bed.controlplane import (
     start_dns,
 )
 from bed.images import Image, pause_image
-from bed.layout import Bed
+from bed.layout import BEDS, Bed
 from bed.node import provide_image, start_node, wait_ready
 from bed.preflight import check_machine, check_system
 from bed.processes import running, started_names
@@ -55,6 +55,8 @@ def down(bed: Bed) -> None:
         if bed.folder.exists():
             with step("files"):
                 shutil.rmtree(bed.folder)
+        with suppress(OSError):  # other beds are in it, or it was never there
+            BEDS.rmdir()
 
 
 def state_of(bed: Bed) -> dict[str, int | None]:
