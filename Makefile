@@ -10,7 +10,8 @@ BED := PYTHONPATH=tests $(BIN)/python -m bed --name $(or $(STOKER_BED),bed)
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml tools/setup.sh
+$(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml \
+  tests/simulator/pyproject.toml tools/setup.sh
 	@tools/setup.sh
 
 .PHONY: setup
@@ -43,8 +44,8 @@ bed-down: $(READY) ## take it down, leaving nothing behind
 	$(BED) down
 
 .PHONY: contract
-contract: $(READY) ## how Ollama behaves: the contract suite against a real one
-	$(BIN)/pytest tests/contract
+contract: $(READY) ## one table: how the real Ollama behaves, and how its simulator does
+	PYTHONPATH=tests $(BIN)/python -m contract.simulator.table
 
 # Of its own accord a test would bring the bed up as well, but unseen, for minutes the first time.
 CLUSTER := $(if $(KUBECONFIG),,bed)
@@ -71,8 +72,9 @@ golden: $(READY) ## accept the manifests that the examples render to now
 	$(BIN)/pytest -q tests/unit/desired/test_examples.py --update-golden
 
 .PHONY: bench
-bench: $(READY) ## measure rendering
+bench: $(READY) ## measure rendering and the simulator
 	$(BIN)/python bench/render.py
+	PYTHONPATH=tests $(BIN)/python bench/simulator.py
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-package stoker-api

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv: the locked dependencies (hash-checked) and the three distributions, editable.
+# Makes .venv: the locked dependencies (hash-checked) and the four distributions, editable.
 # Run by `make setup`; says what is missing and what to do about it.
 set -eu
 cd "$(dirname "$0")/.."
@@ -31,6 +31,6 @@ if ! .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes 
     "  Behind a proxy or a mirror, configure pip as usual (PIP_INDEX_URL, pip.conf)."
 fi
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-  -e crds -e operator -e sidecar
+  -e crds -e operator -e sidecar -e tests/simulator
 touch .venv/.complete
 echo "setup: done; .venv/bin/stoker is ready"

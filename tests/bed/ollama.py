@@ -78,6 +78,10 @@ class OllamaServer:
             raise BedError("this Ollama has not been started")
         return self._process.pid
 
+    def command(self) -> list[str]:
+        """What is run: a server that is like Ollama has another one."""
+        return [str(ollama_program()), "serve"]
+
     def runners(self) -> frozenset[int]:
         """The processes that hold a model now, those that outlived their server included."""
         return frozenset(pid for pid in _processes_of_group(self.pid) if _is_runner(pid))
@@ -88,10 +92,10 @@ class OllamaServer:
 
     def start(self) -> None:
         """Starts it and waits until it answers; a second start takes the same port again."""
-        program = ollama_program()
+        command = self.command()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [program, "serve"],
+                command,
                 env={**self._environment, "OLLAMA_HOST": f"127.0.0.1:{self._port}"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

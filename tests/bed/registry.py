@@ -93,7 +93,8 @@ class Registry:
 def running(listener: socket.socket | None = None) -> Iterator[Registry]:
     """A registry on a free loopback port, or on a listening socket made elsewhere."""
     server = _Server(listener or socket.create_server(("127.0.0.1", 0)))
-    thread = threading.Thread(target=server.serve_forever, name="registry")
+    # A short poll: closing takes as long as one.
+    thread = threading.Thread(target=server.serve_forever, args=[0.02], name="registry")
     thread.start()
     try:
         yield server.registry

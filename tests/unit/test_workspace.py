@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = ("crds", "operator", "sidecar")
+MEMBERS = ("crds", "operator", "sidecar", "tests/simulator")
 
 
 def test_the_folder_operator_shadows_nothing() -> None:

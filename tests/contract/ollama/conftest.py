@@ -14,17 +14,23 @@ from bed import registry as model_registry
 from bed.models import Model
 from bed.registry import Registry
 from contract.ollama.api import NOTHING, Launch, Ollama, Processes
+from contract.simulator import serving as simulator
 
 Serving = Callable[[Mapping[str, Model], Mapping[str, str]], AbstractContextManager[Processes]]
 
 SERVERS = pytest.StashKey[list[Ollama]]()
 
 # What `--ollama` chooses from: ways to bring up a server that has these models.
-KINDS: dict[str, Serving] = {"real": ollama.serving}
+KINDS: dict[str, Serving] = {"real": ollama.serving, "simulator": simulator.serving}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--ollama", choices=KINDS, default="real", help="what is tested: real Ollama")
+    parser.addoption(
+        "--ollama",
+        choices=KINDS,
+        default="real",
+        help="what is tested: the real Ollama, or the simulator",
+    )
 
 
 @pytest.fixture
