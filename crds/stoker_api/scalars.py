@@ -59,13 +59,8 @@ class Scalar:
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return (
-            (_INT_OR_TEXT if self.number_too else _TEXT)
-            | {
-                "maxLength": self.longest,
-            }
-            | as_validations(self.rules)
-        )
+        kind = _INT_OR_TEXT if self.number_too else _TEXT
+        return kind | {"maxLength": self.longest} | as_validations(self.rules)
 
 
 # --- time ---------------------------------------------------------------------------------------
