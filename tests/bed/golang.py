@@ -19,11 +19,11 @@ def built_module(name: str, ldflags: str = "", links: tuple[str, ...] = ()) -> P
     flags = ["-trimpath", "-ldflags", f"-s -w {ldflags}"]
 
     def build(folder: Path) -> None:
-        _go(["build", *flags, "-o", str(folder / name), "."], cwd=source)
+        go(["build", *flags, "-o", str(folder / name), "."], cwd=source)
         for link in links:
             (folder / link).symlink_to(name)
 
-    return cached(name, digest_of(source, *flags, *links, _go_version()), build)
+    return cached(name, digest_of(source, *flags, *links, go_version()), build)
 
 
 def installed_program(package: str, version: str) -> Path:
@@ -32,28 +32,30 @@ def installed_program(package: str, version: str) -> Path:
 
     def build(folder: Path) -> None:
         install = ["install", "-trimpath", "-ldflags", "-s -w", f"{package}@{version}"]
-        _go(install, cwd=folder, GOBIN=str(folder))
+        go(install, cwd=folder, GOBIN=str(folder))
 
-    return cached(name, digest_of(package, version, _go_version()), build) / name
+    return cached(name, digest_of(package, version, go_version()), build) / name
 
 
 def module_folder(module: str, version: str) -> Path:
     """The folder with the sources of a published module."""
-    facts = _go(["mod", "download", "-json", f"{module}@{version}"], cwd=MODULES)
+    facts = go(["mod", "download", "-json", f"{module}@{version}"], cwd=MODULES)
     return Path(json.loads(facts)["Dir"])
 
 
 @functools.cache
-def _go_version() -> str:
-    return _go(["env", "GOVERSION"], cwd=MODULES).strip()
+def go_version() -> str:
+    """The compiler's version, which every compiled thing is made of too."""
+    return go(["env", "GOVERSION"], cwd=MODULES).strip()
 
 
-def _go(arguments: list[str], cwd: Path, **env: str) -> str:
-    go = shutil.which("go")
-    if go is None:
-        raise BedError("the test bed compiles Kubernetes: it needs Go 1.25 or newer on the PATH")
+def go(arguments: list[str], cwd: Path, **env: str) -> str:
+    """What `go` printed; without cgo, unless the environment says otherwise."""
+    program = shutil.which("go")
+    if program is None:
+        raise BedError("the test bed compiles its programs: it needs Go 1.25 or newer on the PATH")
     done = subprocess.run(
-        [go, *arguments],
+        [program, *arguments],
         cwd=cwd,
         env={**os.environ, "CGO_ENABLED": "0", **env},
         capture_output=True,

@@ -11,14 +11,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from bed import debian
 from bed.cache import cached, digest_of
 from bed.errors import BedError
-from bed.golang import module_folder
+from bed.golang import go, go_version, module_folder
 from bed.models import Model
 from bed.progress import step, wait_until
 
@@ -42,12 +43,10 @@ def ollama_program() -> Path:
         if shutil.which("g++") is None:
             raise BedError("the test bed compiles Ollama: install a C++ compiler (g++)")
         with step(f"Ollama {VERSION} (compiling takes some minutes)"), _includes() as flags:
-            install = ("install", "-trimpath", "-ldflags", ldflags, package)
-            _go(*install, GOBIN=str(folder), CGO_CPPFLAGS=flags)
+            install = ["install", "-trimpath", "-ldflags", ldflags, package]
+            go(install, cwd=folder, GOBIN=str(folder), CGO_ENABLED="1", CGO_CPPFLAGS=flags)
 
-    key = digest_of(
-        package, *HEADER_PACKAGES, "@".join(MINIAUDIO), ldflags, _go("env", "GOVERSION")
-    )
+    key = digest_of(package, *HEADER_PACKAGES, "@".join(MINIAUDIO), ldflags, go_version())
     return cached("ollama", key, build) / "ollama"
 
 
@@ -136,13 +135,23 @@ class OllamaServer:
         return self.log.read_text(errors="replace")[-4000:]
 
 
+Server = TypeVar("Server", bound=OllamaServer)
+
+
 @contextmanager
 def serving(
     models: Mapping[str, Model], environment: Mapping[str, str] | None = None
 ) -> Iterator[OllamaServer]:
     """A running Ollama that has these models, under these names, and no other."""
+    with running(lambda home: OllamaServer(home, environment or {}), models) as server:
+        yield server
+
+
+@contextmanager
+def running(make: Callable[[Path], Server], models: Mapping[str, Model]) -> Iterator[Server]:
+    """A server made in a home of its own, with these models in its store, while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="stoker-ollama-") as folder:
-        server = OllamaServer(Path(folder), environment or {})
+        server = make(Path(folder))
         for name, model in models.items():
             model.install(server.store, name)
         try:
@@ -192,19 +201,3 @@ def _includes() -> Iterator[str]:
         # The module has the header at its top, the sources say `miniaudio/miniaudio.h`.
         Path(folder, "miniaudio").symlink_to(module_folder(*MINIAUDIO))
         yield f"-I{packages} -I{folder}"
-
-
-def _go(*arguments: str, **environment: str) -> str:
-    if shutil.which("go") is None:
-        raise BedError("the test bed compiles Ollama: it needs Go 1.25 or newer on the PATH")
-    done = subprocess.run(
-        ["go", *arguments],
-        cwd="/",
-        env={**os.environ, "CGO_ENABLED": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BedError(f"go {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
-    return done.stdout

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 
 from bed.models import Model
-from bed.ollama import OllamaServer
+from bed.ollama import OllamaServer, running
 from contract.ollama.api import Ollama
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -45,15 +44,8 @@ def serving(
     options: tuple[str, ...] = (),
 ) -> Iterator[SimulatorServer]:
     """A running simulator that has these models, under these names."""
-    with tempfile.TemporaryDirectory(prefix="stoker-simulated-") as folder:
-        server = SimulatorServer(Path(folder), environment or {}, options)
-        for name, model in models.items():
-            model.install(server.store, name)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with running(lambda home: SimulatorServer(home, environment or {}, options), models) as server:
+        yield server
 
 
 class Simulation(Ollama):
