@@ -1,5 +1,195 @@
-"""The heart: (state, observation, now) to (state, actions, explanation), without I/O or a clock.
+"""The heart: what was seen, and when, becomes a verdict and at most one deed.
 
-Still empty: it comes with the sidecar's hands. The layer is here so that its purity is checked
-from its first line on.
+    step(memory, seen, wanted, now) -> Step
+
+It is pure: no I/O, no clock, no randomness. So a five-hour dead-lock is a list of observations, and
+what a pod did in production can be replayed line by line.
+
+- `observation`: what was seen, as values.
+- `memory`, `watch`: what is remembered from step to step.
+- `fold`: how an observation changes it.
+- `judging`: what the model is now, and why.
+- `plan`: what to do about it.
 """
+
+from dataclasses import dataclass, replace
+
+from stoker_api.reasons import Reason
+from stoker_api.wire import HeatState
+from stoker_sidecar.heat.fold import back_off, fold
+from stoker_sidecar.heat.judging import judge
+from stoker_sidecar.heat.judging.case import Case, say
+from stoker_sidecar.heat.judging.quality import findings
+from stoker_sidecar.heat.memory import Doing, Done, Memory, Proof, Recovery, Tries, Verdict, Wanted
+from stoker_sidecar.heat.observation import Deed, Observation
+from stoker_sidecar.heat.plan import LATELY_SECONDS, Action, is_exhausted, plan
+
+_RECOVERIES = (Deed.KILL, Deed.UNLOAD, Deed.RESTART)
+
+_SHORT_SECONDS = 60.0
+"""Heat that does not last so long was not worth its load: the next one waits a little."""
+
+_PATIENCE = 2
+"""So often in a row it is loaded again at once."""
+
+_UNCLEAR = (Reason.RUNNER_GONE, Reason.LOAD_FAILED, Reason.QUEUE_FULL)
+"""Reasons for being cold that do not say where the model went."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the pod says of itself."""
+
+    open: bool
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one observation led to."""
+
+    memory: Memory
+    gate: Gate
+    action: Action | None
+    before: Verdict | None
+    """The verdict until now, if it was another one."""
+    lost_heat: bool
+    """Whether the model was hot until now, and is not, without having been meant to go."""
+    findings: tuple[str, ...]
+    """What is less than asked for, in sentences."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.memory.verdict
+
+
+def step(memory: Memory, seen: Observation, wanted: Wanted, now: float) -> Step:
+    """Takes in what was seen, judges it, and says what to do."""
+    before = memory.verdict
+    memory = fold(memory, seen, wanted, now)
+    case = Case(seen, memory, wanted, now)
+    verdict = _held(case) or judge(case)
+    memory = _turned(memory, verdict, wanted, now)
+    case = replace(case, memory=memory)
+    action = plan(case)
+    if action is not None:
+        memory = _begun(memory, action, now)
+    elif is_exhausted(case):
+        memory = replace(memory, verdict=_exhausted(case))
+    changed = (before.state, before.reason) != (verdict.state, verdict.reason)
+    return Step(
+        memory=memory,
+        gate=_gate(replace(case, memory=memory)),
+        action=action,
+        before=before if changed else None,
+        lost_heat=before.is_hot and not verdict.is_hot and not seen.leaving,
+        findings=findings(case) + _no_progress(case),
+    )
+
+
+def _held(case: Case) -> Verdict | None:
+    """While something is done about being stuck, it stays stuck: no glimmer ends that early."""
+    doing = case.memory.doing
+    if doing is None or doing.deed not in _RECOVERIES:
+        return None
+    return case.memory.verdict if case.memory.verdict.state is HeatState.STUCK else None
+
+
+def _turned(memory: Memory, verdict: Verdict, wanted: Wanted, now: float) -> Memory:
+    """The memory with this verdict, and what follows from it."""
+    before = memory.verdict
+    changed = (before.state, before.reason) != (verdict.state, verdict.reason)
+    memory = replace(memory, verdict=verdict, since=now if changed else memory.since)
+    if verdict.is_hot:
+        return _is_hot(memory, now)
+    if before.is_hot:
+        memory = _was_hot(memory, wanted, now)
+    if verdict.state is HeatState.STUCK:
+        # What is stuck has to prove itself anew, whatever it did before.
+        memory = replace(memory, proof=Proof(of=memory.proof.of))
+    if verdict.state is HeatState.COLD and verdict.reason not in _UNCLEAR:
+        return replace(memory, lost=verdict)
+    is_back = verdict.state in (HeatState.WARMING, HeatState.STUCK)
+    return replace(memory, lost=None) if is_back else memory
+
+
+def _is_hot(memory: Memory, now: float) -> Memory:
+    recovery = Recovery(done=memory.recovery.done)
+    load = memory.load
+    since = memory.hot_since if memory.hot_since is not None else now
+    if now - since >= _SHORT_SECONDS:
+        load = Tries()
+    return replace(
+        memory,
+        hot_since=since,
+        opened=True,
+        lost=None,
+        load=load,
+        progress_at=now,
+        recovery=recovery,
+    )
+
+
+def _was_hot(memory: Memory, wanted: Wanted, now: float) -> Memory:
+    """A model that loses its heat again and again is loaded ever more seldom, not in a storm."""
+    lasted = now - (memory.hot_since if memory.hot_since is not None else now)
+    load = memory.load
+    if lasted < _SHORT_SECONDS:
+        failures = load.failures + 1
+        wait = back_off(failures - _PATIENCE, 60, wanted) if failures > _PATIENCE else 0.0
+        load = Tries(failures=failures, not_before=now + wait)
+    return replace(memory, hot_since=None, load=load)
+
+
+def _begun(memory: Memory, action: Action, now: float) -> Memory:
+    memory = replace(memory, doing=Doing(action.deed, now))
+    if action.deed is Deed.REARM:
+        return replace(memory, rearmed_at=now)
+    if action.deed in _RECOVERIES:
+        recovery = memory.recovery
+        lately = tuple(done for done in recovery.done if now - done.at < LATELY_SECONDS)
+        return replace(
+            memory,
+            recovery=Recovery(
+                done=(*lately, Done(now, action.deed)),
+                tried=(*recovery.tried, action.deed),
+                against=memory.verdict.reason,
+            ),
+        )
+    return memory
+
+
+def _exhausted(case: Case) -> Verdict:
+    verdict = case.memory.verdict
+    tried = ", ".join(case.memory.recovery.tried) or "nothing could be"
+    return say(
+        verdict.state,
+        verdict.reason,
+        f"{verdict.message}. Tried: {tried}. Stoker can do no more for now: look at the node, and"
+        " delete the pod to have it made anew",
+    )
+
+
+def _gate(case: Case) -> Gate:
+    verdict = case.memory.verdict
+    if case.seen.leaving:
+        return Gate(open=False, reason=Reason.DRAINING, message="The pod is on its way out")
+    if case.wanted.heat.gate.treat_as_hot and not verdict.is_hot:
+        return Gate(
+            open=True,
+            reason=Reason.TREATED_AS_HOT,
+            message=f"Opened by hand, though it is {verdict.state}: {verdict.message}",
+        )
+    return Gate(open=verdict.is_hot, reason=verdict.reason, message=verdict.message)
+
+
+def _no_progress(case: Case) -> tuple[str, ...]:
+    deadline = case.wanted.heat.warmup.deadline_seconds
+    since = case.now - case.memory.progress_at
+    if case.memory.verdict.is_hot or since < deadline:
+        return ()
+    return (f"No progress towards heat for longer than warmup.deadline ({deadline:g} s)",)
+
+
+__all__ = ["Action", "Gate", "Memory", "Observation", "Step", "Verdict", "Wanted", "step"]

@@ -47,19 +47,19 @@ class Stored:
 class Server:
     """How Ollama's API answers."""
 
-    answers: bool
-    """Whether the last call that has ended was answered."""
+    down: bool
+    """Nothing listens there: the last connection was refused or cut."""
     error: str | None
-    """Why it was not."""
+    """Why the last call was not answered."""
     silent_seconds: float
-    """How long the call under way has been waiting; 0 when none is."""
+    """How long the oldest question has been without an answer; 0 when all have theirs."""
     version: str | None
     loaded: tuple[Loaded, ...] | None
-    """What `/api/ps` lists; None before its first answer."""
-    stored: Stored | None
-    """None: the model is not in the store, or not known yet: see `looked`."""
+    """What `/api/ps` lists. None: not known since the start, the last load or a runner's end."""
     looked: bool
-    """Whether the store has been looked into since the last pull or restart."""
+    """Whether the store has been looked into since the start, a restart or the last pull."""
+    stored: Stored | None
+    """The model in the store. If it was looked into and this is None, the model is not there."""
 
 
 # --- its processes and connections --------------------------------------------------------------
@@ -75,9 +75,13 @@ class Life(StrEnum):
     """Uninterruptible, in a driver or on a disk. Usual for a moment; for long it is stuck."""
 
 
+Identity = tuple[int, int]
+"""A process: its number and when it started, because numbers are used again."""
+
+
 @dataclass(frozen=True)
 class Process:
-    """A process. Number and start together are its identity: numbers are used again."""
+    """A process."""
 
     pid: int
     started: int
@@ -85,6 +89,12 @@ class Process:
     life: Life
     cpu_seconds: float
     """Processor time used so far."""
+    page_reads: int = 0
+    """How often it has waited for memory that lay on a disk (major faults): slow, but work."""
+
+    @property
+    def identity(self) -> Identity:
+        return (self.pid, self.started)
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,11 @@ class Traffic:
     bytes_to_clients: int
     """Sent so far on the connections there are: any change means that something was answered."""
     runner_bytes: int | None
-    """Moved so far between the server and this model's runner; None where it is not known."""
+    """Come so far from this model's runner to the server; None where it is not known."""
     runner_requests: int | None
     """Requests that the runner has been given and not finished, as far as bytes tell."""
+    silent_seconds: float | None = None
+    """How long the longest of them has been waiting for a byte."""
 
 
 # --- the GPUs -----------------------------------------------------------------------------------
@@ -154,8 +166,6 @@ class Gpus:
 class Deed(StrEnum):
     """What the sidecar can do about the model."""
 
-    LOOK = "Look"
-    """Look into the store: is the model there, with which digest?"""
     PULL = "Pull"
     LOAD = "Load"
     WARM = "Warm"
@@ -168,24 +178,46 @@ class Deed(StrEnum):
     """End Ollama and its runners; the kubelet starts the container again."""
 
 
+class Fault(StrEnum):
+    """Why a deed failed, as far as it decides what comes next."""
+
+    TIMED_OUT = "TimedOut"
+    BUSY = "Busy"
+    """Too many requests wait already (503)."""
+    BAD_REQUEST = "BadRequest"
+    """Ollama refuses it as it is (400)."""
+    NOT_FOUND = "NotFound"
+    """There is no such model, here or in the registry."""
+    REFUSED = "Refused"
+    """The registry wants to know who asks."""
+    NO_SPACE = "NoSpace"
+    NO_MEMORY = "NoMemory"
+    STALLED = "Stalled"
+    """No byte for too long."""
+    OTHER = "Other"
+    """A crash, a cut connection, and all that is worth another try."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one of them ended."""
 
     deed: Deed
-    ok: bool
     seconds: float
-    status: int | None = None
-    """The HTTP status; None where no answer came."""
+    fault: Fault | None = None
+    """None: it was done."""
     error: str | None = None
     """Ollama's words, or what happened instead of an answer."""
-    timed_out: bool = False
-    cancelled: bool = False
+    given_up: bool = False
     """The heart itself had it given up: its end says nothing about Ollama."""
     load_seconds: float | None = None
     """How long Ollama says that loading took within this request."""
     first_token_seconds: float | None = None
     tokens_per_second: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.fault is None and not self.given_up
 
 
 @dataclass(frozen=True)
