@@ -51,8 +51,12 @@ HEAT_FILE = "heat.json"
 
 HANDS_DIRECTORY = "/run/stoker"
 """Shared by both containers: how the sidecar reaches into the other one without any privilege."""
-RESTART_FIFO = "restart"
-"""The sidecar writes `restart` into it; the ollama container then ends at once."""
+HANDS_FIFO = "hands"
+"""What the sidecar writes into it is done in the ollama container, a line each."""
+RESTART_WORD = "restart"
+"""End Ollama and all its runners; the kubelet starts the container again."""
+END_WORD = "end"
+"""With a number: end that process. In a shared process namespace both sides count alike."""
 GPUS_FILE = "gpus"
 """The GPUs that the ollama container was given, as it sees them."""
 
@@ -98,17 +102,25 @@ class Arguments:
     threads: int | None = None
     gpus: int = 0
     pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    insecure_registry: bool = False
     drain_timeout_seconds: float = 60
 
     def to_flags(self) -> list[str]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return [
-            f"--{name.replace('_', '-')}={value:g}"
-            if isinstance(value, float)
-            else f"--{name.replace('_', '-')}={value}"
-            for name, value in values.items()
-            if value is not None
-        ]
+        flags = (_flag(field.name, getattr(self, field.name)) for field in fields(self))
+        return [flag for flag in flags if flag]
+
+
+def _flag(name: str, value: object) -> str | None:
+    flag = f"--{name.replace('_', '-')}"
+    match value:
+        case None | False:
+            return None
+        case True:
+            return flag
+        case float():
+            return f"{flag}={value:g}"
+        case _:
+            return f"{flag}={value}"
 
 
 # --- heat.json ----------------------------------------------------------------------------------
@@ -348,4 +360,6 @@ class Status(Document):
     cold_start: ColdStart
     routes: tuple[Route, ...]
     counters: Counters
+    warnings: tuple[str, ...] = ()
+    """What is less than was asked for, and what cannot be seen, in sentences."""
     version: int = VERSION

@@ -114,7 +114,8 @@ EMPTY = Observation(
     traffic=QUIET,
     gpus=None,
     route=None,
-    hands=True,
+    can_kill=True,
+    can_restart=True,
     leaving=False,
 )
 LISTED = replace(SERVER, loaded=(LOADED,))

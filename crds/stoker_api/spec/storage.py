@@ -68,6 +68,10 @@ class Storage(Part):
     """When the model is pulled: when the store lacks it, at each start of a pod (to follow a
     moving tag), or never."""
 
+    insecure_registry: bool = False
+    """Let Ollama pull from a registry over plain HTTP, or with a certificate that nobody vouches
+    for: one of your own network. Ollama's own registry never needs it."""
+
     rules = (
         Rule(
             "(has(self.emptyDir) ? 1 : 0) + (has(self.volumeClaim) ? 1 : 0)"

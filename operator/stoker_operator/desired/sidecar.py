@@ -63,6 +63,7 @@ def arguments(spec: Spec) -> wire.Arguments:
         threads=threads(spec),
         gpus=spec.gpu.count if spec.gpu else 0,
         pull_policy=wire.PullPolicy(spec.storage.pull_policy),
+        insecure_registry=spec.storage.insecure_registry,
         drain_timeout_seconds=spec.routing.drain_timeout.total_seconds(),
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from stoker_api.reasons import Reason
 from stoker_api.wire import HeatState
-from stoker_sidecar.heat.fold import back_off, fold
+from stoker_sidecar.heat.fold import fold
 from stoker_sidecar.heat.judging import judge
 from stoker_sidecar.heat.judging.case import Case, say
 from stoker_sidecar.heat.judging.quality import findings
@@ -26,11 +26,8 @@ from stoker_sidecar.heat.plan import LATELY_SECONDS, Action, is_exhausted, plan
 
 _RECOVERIES = (Deed.KILL, Deed.UNLOAD, Deed.RESTART)
 
-_SHORT_SECONDS = 60.0
-"""Heat that does not last so long was not worth its load: the next one waits a little."""
-
-_PATIENCE = 2
-"""So often in a row it is loaded again at once."""
+_LASTING_SECONDS = 60.0
+"""Heat that lasts so long was worth its load: earlier ones are forgotten."""
 
 _UNCLEAR = (Reason.RUNNER_GONE, Reason.LOAD_FAILED, Reason.QUEUE_FULL)
 """Reasons for being cold that do not say where the model went."""
@@ -70,7 +67,7 @@ def step(memory: Memory, seen: Observation, wanted: Wanted, now: float) -> Step:
     memory = fold(memory, seen, wanted, now)
     case = Case(seen, memory, wanted, now)
     verdict = _held(case) or judge(case)
-    memory = _turned(memory, verdict, wanted, now)
+    memory = _turned(memory, verdict, now)
     case = replace(case, memory=memory)
     action = plan(case)
     if action is not None:
@@ -96,15 +93,14 @@ def _held(case: Case) -> Verdict | None:
     return case.memory.verdict if case.memory.verdict.state is HeatState.STUCK else None
 
 
-def _turned(memory: Memory, verdict: Verdict, wanted: Wanted, now: float) -> Memory:
+def _turned(memory: Memory, verdict: Verdict, now: float) -> Memory:
     """The memory with this verdict, and what follows from it."""
     before = memory.verdict
     changed = (before.state, before.reason) != (verdict.state, verdict.reason)
     memory = replace(memory, verdict=verdict, since=now if changed else memory.since)
     if verdict.is_hot:
         return _is_hot(memory, now)
-    if before.is_hot:
-        memory = _was_hot(memory, wanted, now)
+    memory = replace(memory, hot_since=None)
     if verdict.state is HeatState.STUCK:
         # What is stuck has to prove itself anew, whatever it did before.
         memory = replace(memory, proof=Proof(of=memory.proof.of))
@@ -118,7 +114,7 @@ def _is_hot(memory: Memory, now: float) -> Memory:
     recovery = Recovery(done=memory.recovery.done)
     load = memory.load
     since = memory.hot_since if memory.hot_since is not None else now
-    if now - since >= _SHORT_SECONDS:
+    if now - since >= _LASTING_SECONDS:
         load = Tries()
     return replace(
         memory,
@@ -129,17 +125,6 @@ def _is_hot(memory: Memory, now: float) -> Memory:
         progress_at=now,
         recovery=recovery,
     )
-
-
-def _was_hot(memory: Memory, wanted: Wanted, now: float) -> Memory:
-    """A model that loses its heat again and again is loaded ever more seldom, not in a storm."""
-    lasted = now - (memory.hot_since if memory.hot_since is not None else now)
-    load = memory.load
-    if lasted < _SHORT_SECONDS:
-        failures = load.failures + 1
-        wait = back_off(failures - _PATIENCE, 60, wanted) if failures > _PATIENCE else 0.0
-        load = Tries(failures=failures, not_before=now + wait)
-    return replace(memory, hot_since=None, load=load)
 
 
 def _begun(memory: Memory, action: Action, now: float) -> Memory:

@@ -44,9 +44,14 @@ def server(seen: Observation) -> Process | None:
     return seen.processes.server if seen.processes else None
 
 
-def is_runner_gone(seen: Observation) -> bool:
-    """Whether it is certain that no process holds the model."""
-    return seen.processes is not None and seen.processes.runner is None
+def is_runner_gone(seen: Observation, memory: Memory) -> bool:
+    """Whether the process that held the model has ended.
+
+    Only what has been in sight can be missed: if a load brings forth no process that can be seen,
+    then processes cannot tell, and answers have to.
+    """
+    processes = seen.processes
+    return processes is not None and processes.runner is None and memory.watch.runner_known
 
 
 def mark_of(seen: Observation, model: Loaded) -> Mark:
@@ -85,14 +90,18 @@ def offload_ratio(seen: Observation, model: Loaded) -> float | None:
     if not model.size_bytes:
         return None
     claimed = min(model.vram_bytes, model.size_bytes)
-    measured = seen.gpus.runner_bytes if seen.gpus else None
+    measured = gpu_bytes(seen)
     if measured is not None and measured < RESIDENT_SHARE * claimed:
         claimed = measured
     return claimed / model.size_bytes
 
 
 def gpu_bytes(seen: Observation) -> int | None:
-    """The GPU memory that this pod's model takes: of its process, or else of the pod's GPUs."""
+    """The GPU memory that this pod's model takes: its process's, or else all of the pod's GPUs'.
+
+    All is more than the model's where others share a GPU: then it may look over its budget, and
+    never too small. A process without any is not listed, so nothing is known of it by itself.
+    """
     gpus = seen.gpus
     if gpus is None or gpus.unknown:
         return None
@@ -107,12 +116,12 @@ def gpu_bytes(seen: Observation) -> int | None:
 
 def contradiction(seen: Observation, model: Loaded) -> str | None:
     """In what NVML contradicts Ollama, in a sentence."""
-    measured = seen.gpus.runner_bytes if seen.gpus else None
+    measured = gpu_bytes(seen)
     if measured is None or measured >= RESIDENT_SHARE * model.vram_bytes:
         return None
     return (
-        f"Ollama says that {size(model.vram_bytes)} are on the GPU, but its process takes"
-        f" {size(measured)} there: it may be running on the CPU"
+        f"Ollama says that {size(model.vram_bytes)} are on the GPU, but {size(measured)} are taken"
+        " there: it may be running on the CPU"
     )
 
 

@@ -15,6 +15,9 @@ _COLD_SECONDS = 0.1
 
 _FIRST_TOKENS = 5
 
+_AT_ONCE = 2
+"""So many loads in a row may follow each other at once."""
+
 _FOR_PEOPLE = (Fault.NOT_FOUND, Fault.REFUSED, Fault.NO_SPACE, Fault.NO_MEMORY, Fault.BAD_REQUEST)
 """What waiting a little does not mend. It is tried again all the same, but seldom."""
 
@@ -58,23 +61,29 @@ def _after(
         case Deed.PULL:
             tries = _tried(memory.pull, outcome, wanted, now, cap=300)
             return replace(memory, pull=tries, pulled=memory.pulled or outcome.ok)
-        case Deed.LOAD if outcome.ok:
-            # It is not listed yet, and a load that worked does not make the next one sure: its
-            # failures are forgotten when there is heat.
-            return replace(
-                memory,
-                own_load=True,
-                proof=Proof(),
-                watch=replace(memory.watch, listed=None),
-                load=replace(memory.load, fault=None),
-            )
         case Deed.LOAD:
-            return replace(memory, load=_tried(memory.load, outcome, wanted, now, cap=60))
+            return _after_load(memory, outcome, wanted, now)
         case Deed.REARM:
             # It moves the expiry as an answered request does, and proves nothing.
             return replace(memory, watch=replace(memory.watch, listed=None))
         case _:
             return memory
+
+
+def _after_load(memory: Memory, outcome: Outcome, wanted: Wanted, now: float) -> Memory:
+    if not outcome.ok:
+        return replace(memory, load=_tried(memory.load, outcome, wanted, now, cap=60))
+    # A load that worked counts as a try until there is lasting heat: a model that is lost again and
+    # again is loaded ever more seldom, not in a storm.
+    loads = memory.load.failures + 1
+    wait = back_off(loads - _AT_ONCE, 60, wanted) if loads > _AT_ONCE else 0.0
+    return replace(
+        memory,
+        own_load=True,  # what came of it is not listed yet
+        proof=Proof(),
+        watch=replace(memory.watch, listed=None, runner_known=False),
+        load=Tries(failures=loads, not_before=now + wait),
+    )
 
 
 def _tried(tries: Tries, outcome: Outcome, wanted: Wanted, now: float, *, cap: float) -> Tries:
@@ -136,7 +145,7 @@ def _doubt_settled(memory: Memory, seen: Observation, now: float) -> Memory:
 def _marked(memory: Memory, seen: Observation) -> Memory:
     """Proofs are void as soon as what they prove is not there any more."""
     model = memory.watch.listed
-    mark = mark_of(seen, model) if model and not is_runner_gone(seen) else None
+    mark = mark_of(seen, model) if model and not is_runner_gone(seen, memory) else None
     if memory.own_load and seen.server.loaded is not None:
         memory = replace(memory, own=mark, own_load=False)
     if memory.proof.of == mark:

@@ -244,8 +244,10 @@ class Observation:
     route: str | None
     """Why this pod's own address does not lead to this Ollama; None while nothing speaks against
     it."""
-    hands: bool
-    """Whether Ollama and its runners can be ended from here."""
+    can_kill: bool
+    """Whether a runner can be ended from here."""
+    can_restart: bool
+    """Whether Ollama can be."""
     leaving: bool
     """The pod is on its way out."""
     outcomes: tuple[Outcome, ...] = ()

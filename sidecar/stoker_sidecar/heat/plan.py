@@ -147,8 +147,7 @@ def _recover(case: Case) -> Action | None:
 
 def ladder(case: Case) -> tuple[Action, ...]:
     """What may help against what it is stuck in, the mildest first."""
-    hands = case.seen.hands
-    restart = (Action(Deed.RESTART, 10.0),) if hands else ()
+    restart = (Action(Deed.RESTART, 10.0),) if case.seen.can_restart else ()
     match case.memory.verdict.reason:
         case Reason.SERVER_STOPPED | Reason.SERVER_SILENT | Reason.GPU_LOST:
             return restart
@@ -157,7 +156,7 @@ def ladder(case: Case) -> tuple[Action, ...]:
             others = others_listed(case.seen)
             unload = (Action(Deed.UNLOAD, 10.0, others),) if others else ()
             return (*unload, *restart)
-        case _ if hands and runner(case.seen):
+        case _ if case.seen.can_kill and runner(case.seen):
             # An unload waits for the request that hangs in the runner; an end does not.
             return (Action(Deed.KILL, 5.0), *restart)
         case _:

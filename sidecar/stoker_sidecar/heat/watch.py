@@ -20,6 +20,8 @@ class Watch:
 
     server: Identity | None = None
     runner: Identity | None = None
+    runner_known: bool = False
+    """Whether the runner has been in sight since our last load: if so, it can be missed."""
     listed: Loaded | None = None
     """The model as it is listed."""
     last_listed: Loaded | None = None
@@ -82,6 +84,7 @@ def watched(watch: Watch, seen: Observation, listed: Loaded | None, now: float) 
         watch,
         server=parent.identity if parent else None,
         runner=own.identity if own else None,
+        runner_known=own is not None or watch.runner_known,
         listed=listed,
         pulled_bytes=seen.pull.done_bytes if seen.pull else 0,
         runner_stopped_since=_since(watch.runner_stopped_since, now, own, Life.STOPPED),

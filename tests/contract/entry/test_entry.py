@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from stoker_api.wire import HANDS_FIFO
 from stoker_operator.desired.entry import SCRIPT
 from support.waiting import wait_for
 
@@ -61,7 +62,7 @@ class Container:
 
     def write(self, word: str) -> None:
         """Writes into the FIFO, as the sidecar does."""
-        fifo = self.hands / "restart"
+        fifo = self.hands / HANDS_FIFO
         wait_for("the FIFO", fifo.exists)
         with fifo.open("w") as hand:
             hand.write(word)
@@ -108,6 +109,27 @@ def test_a_restart_ends_server_and_runner_even_when_they_are_stopped(start: Star
     wait_for("the end of both", lambda: all(is_gone(pid) for pid in pids))
 
 
+def test_one_process_can_be_ended_even_when_it_is_stopped_and_the_rest_stays(start: Start) -> None:
+    container = start()
+    server, runner = container.pids
+    os.kill(runner, signal.SIGSTOP)
+    container.write(f"end {runner}\n")
+    wait_for("the runner's end", lambda: is_gone(runner))
+    assert container.process.poll() is None
+    assert not is_gone(server)
+
+
+@pytest.mark.parametrize("number", ["", "0", "1", "-1", "01", "1x", "x", "1 2", "$$", "-9 1"])
+def test_what_is_no_process_of_its_own_is_not_ended(start: Start, number: str) -> None:
+    container = start()
+    server, runner = container.pids
+    container.write(f"end {number}\n")
+    container.write(f"end {runner}\n")
+    wait_for("the runner's end", lambda: is_gone(runner))
+    assert container.process.poll() is None
+    assert not is_gone(server)
+
+
 def test_only_the_word_restart_restarts(start: Start) -> None:
     container = start()
     pids = container.pids
@@ -136,7 +158,7 @@ def test_a_server_that_fails_ends_the_container_with_its_status(start: Start) ->
 def test_the_fifo_is_for_the_shared_group_and_nobody_else(start: Start) -> None:
     container = start()
     assert container.pids
-    mode = (container.hands / "restart").stat().st_mode
+    mode = (container.hands / HANDS_FIFO).stat().st_mode
     assert stat.S_ISFIFO(mode)
     assert stat.S_IMODE(mode) == 0o660
 

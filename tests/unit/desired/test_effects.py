@@ -61,6 +61,7 @@ TO: dict[str, Any] = {
     "storage.emptyDir.sizeLimit": "20Gi",
     "storage.existingClaim": "others",
     "storage.readOnly": True,
+    "storage.insecureRegistry": True,
     "storage.pullPolicy": "Always",
     "storage.volumeClaim.size": "60Gi",
     "routing.service.type": "LoadBalancer",

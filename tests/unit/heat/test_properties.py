@@ -90,7 +90,8 @@ observations = st.builds(
     traffic=traffic,
     gpus=st.none() | st.sampled_from([GPUS, replace(GPUS, lost="gone")]),
     route=st.sampled_from([None, None, None, "somebody else"]),
-    hands=st.booleans(),
+    can_kill=st.booleans(),
+    can_restart=st.booleans(),
     leaving=st.sampled_from([False, False, False, True]),
     outcomes=st.lists(outcomes, max_size=2).map(tuple),
 )
@@ -123,7 +124,7 @@ def is_lost(seen: Observation) -> bool:
         and model.digest == server.stored.digest
         and model.context_length in (None, 4096)
     ]
-    gone = seen.processes is not None and None in (seen.processes.server, seen.processes.runner)
+    gone = seen.processes is not None and seen.processes.server is None
     lost = seen.gpus is not None and seen.gpus.lost is not None
     absent = server.loaded is not None and not right
     return server.down or gone or lost or absent or seen.route is not None
@@ -191,6 +192,19 @@ def test_what_ends_processes_has_a_budget(history: list[tuple[float, Observation
 
 @settings(deadline=None, max_examples=60)
 @given(histories)
+def test_loads_do_not_come_in_storms(history: list[tuple[float, Observation]]) -> None:
+    story = Story()
+    loads: list[float] = []
+    for _, seen in history * 8:
+        story.seen = seen
+        if (action := story.after(0.05, *seen.outcomes).action) and action.deed is Deed.LOAD:
+            loads.append(story.now)
+    for start in loads:
+        assert sum(0 <= at - start < 30 for at in loads) <= 8, sentence(story.steps)
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories)
 def test_every_verdict_says_why_in_a_sentence(history: list[tuple[float, Observation]]) -> None:
     for each in lived(history).steps:
         assert each.verdict.message
@@ -225,8 +239,7 @@ def obey(story: Story, step: Step) -> None:
 
 def vars_of(seen: Observation) -> dict[str, object]:
     return {
-        name: getattr(seen, name)
-        for name in ("server", "processes", "traffic", "gpus", "route", "hands", "leaving", "pull")
+        name: getattr(seen, name) for name in Observation.__dataclass_fields__ if name != "outcomes"
     }
 
 

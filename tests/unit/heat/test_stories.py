@@ -265,6 +265,17 @@ def test_a_crash_shuts_the_gate_at_once_and_the_model_is_loaded_again() -> None:
     assert story.deeds == [Deed.LOAD]
 
 
+def test_a_load_whose_process_is_nowhere_to_be_seen_is_not_repeated_for_ever() -> None:
+    story = Story()
+    story.after(0.5)
+    story.after(0.1, done(Deed.LOAD), server=story.server(loaded=None))
+    story.after(0.1, server=LISTED)
+    story.after(0.1, ANSWERED)
+    story.after(0.1, ANSWERED)
+    assert story.last.gate.open
+    assert story.deeds.count(Deed.LOAD) == 1
+
+
 @pytest.mark.p(10)
 def test_an_eviction_names_who_took_the_place() -> None:
     story = Story.hot()
@@ -367,7 +378,7 @@ def test_a_stopped_runner_shuts_the_gate_without_any_request() -> None:
 
 
 def test_without_hands_a_stopped_runner_is_unloaded() -> None:
-    story = Story.hot(seen=replace(IN_MEMORY, hands=False))
+    story = Story.hot(seen=replace(IN_MEMORY, can_kill=False, can_restart=False))
     story.after(0.5, processes=story.runner(life=Life.STOPPED))
     story.passes(1)
     assert story.deeds == [Deed.UNLOAD]
@@ -488,7 +499,7 @@ def test_a_canary_that_waited_behind_others_proves_nothing() -> None:
 
 
 def test_where_processes_are_out_of_sight_canaries_tell_of_a_hang() -> None:
-    story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None, hands=False))
+    story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None, can_restart=False))
     story.passes(11)
     for misses in (1, 2):
         assert story.deeds.count(Deed.CANARY) == misses
@@ -692,7 +703,8 @@ def test_a_part_on_the_cpu_delays_the_first_opening_where_an_offload_is_asked_fo
 @pytest.mark.p(21)
 @pytest.mark.p(22)
 def test_what_nvml_measures_outweighs_what_ollama_says() -> None:
-    lie = replace(ON_GPU, gpus=replace(GPUS, runner_bytes=0))
+    idle = replace(GPUS.devices[0], used_bytes=GIB)
+    lie = replace(ON_GPU, gpus=replace(GPUS, devices=(idle,), runner_bytes=None))
     reported = Story.hot(GPU_WANTED, lie)
     assert "may be running on the CPU" in reported.after(0.5).findings[0]
     story = Story(gpu_wanted(min_offload_ratio=0.9), lie)

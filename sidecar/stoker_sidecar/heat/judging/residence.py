@@ -54,7 +54,7 @@ def _stalled(case: Case) -> Verdict | None:
 
 
 def not_loaded(case: Case) -> Verdict | None:
-    gone = is_runner_gone(case.seen)
+    gone = is_runner_gone(case.seen, case.memory)
     if case.model is not None and not gone:
         return None
     return _load_failed(case) or _why_cold(case, gone=gone)

@@ -1,0 +1,156 @@
+"""Does what the heart has decided, one deed at a time, and tells how it ended."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from stoker_api.wire import HeatConfig
+from stoker_sidecar.hands import Hands, HandsError
+from stoker_sidecar.heat import Action
+from stoker_sidecar.heat.observation import Deed, Fault, Outcome, PullProgress, Stored
+from stoker_sidecar.ollama import Ollama, Question
+
+WARM_TOKENS = 8
+"""Enough to measure how fast they come."""
+
+CANARY_TOKENS = 1
+
+PULL_STALL_SECONDS = 120.0
+"""Ollama itself tries a stalled part again after 30 s."""
+
+UNLOAD_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a deed has to know besides itself."""
+
+    config: HeatConfig
+    stored: Stored | None
+    runner_pid: int | None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the model can embed and not generate (P16)."""
+        able = self.stored.capabilities if self.stored else ()
+        return "embedding" in able and "completion" not in able
+
+
+class Deeds:
+    """The deed under way, and the outcomes that nobody has taken yet."""
+
+    def __init__(
+        self,
+        ollama: Ollama,
+        hands: Hands,
+        *,
+        insecure_registry: bool,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.progress: PullProgress | None = None
+        """How far the pull under way is."""
+        self._ollama = ollama
+        self._hands = hands
+        self._insecure = insecure_registry
+        self._on_end = on_end
+        self._task: asyncio.Task[None] | None = None
+        self._outcomes: list[Outcome] = []
+        self._warmed = 0
+
+    def begin(self, action: Action, facts: Facts) -> None:
+        """Starts a deed, and gives up the one under way."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.create_task(self._do(action, facts))
+
+    def take(self) -> tuple[Outcome, ...]:
+        """How deeds have ended since the last time."""
+        taken, self._outcomes = tuple(self._outcomes), []
+        return taken
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _do(self, action: Action, facts: Facts) -> None:
+        started = time.monotonic()
+        try:
+            outcome = await self._work(action, facts)
+        except asyncio.CancelledError:
+            self._outcomes.append(Outcome(action.deed, time.monotonic() - started, given_up=True))
+            raise
+        except HandsError as error:
+            seconds = time.monotonic() - started
+            outcome = Outcome(action.deed, seconds, fault=Fault.OTHER, error=str(error))
+        self.progress = None
+        self._task = None
+        self._outcomes.append(outcome)
+        self._on_end()
+
+    def _work(self, action: Action, facts: Facts) -> Awaitable[Outcome]:
+        keep_alive = facts.config.keep_alive_seconds
+        match action.deed:
+            case Deed.PULL:
+                return self._pull()
+            case Deed.LOAD:
+                return self._ollama.load(keep_alive, embeds=facts.embeds)
+            case Deed.REARM:
+                return self._within(
+                    action, self._ollama.load(keep_alive, embeds=facts.embeds, deed=Deed.REARM)
+                )
+            case Deed.WARM | Deed.CANARY:
+                return self._ask(action, facts)
+            case Deed.UNLOAD:
+                return self._unload(action, facts)
+            case Deed.KILL:
+                return self._kill(facts)
+            case Deed.RESTART:
+                return self._restart()
+
+    def _pull(self) -> Awaitable[Outcome]:
+        return self._ollama.pull(
+            self._report, stall_seconds=PULL_STALL_SECONDS, insecure=self._insecure
+        )
+
+    def _report(self, progress: PullProgress) -> None:
+        self.progress = progress
+
+    def _ask(self, action: Action, facts: Facts) -> Awaitable[Outcome]:
+        prompts = facts.config.warmup.prompts
+        if action.deed is Deed.WARM:
+            self._warmed += 1
+        question = Question(
+            deed=action.deed,
+            prompt=prompts[self._warmed % len(prompts)],
+            tokens=WARM_TOKENS if action.deed is Deed.WARM else CANARY_TOKENS,
+            seconds=action.timeout_seconds or UNLOAD_SECONDS,
+        )
+        return self._ollama.embed(question) if facts.embeds else self._ollama.say(question)
+
+    async def _within(self, action: Action, work: Awaitable[Outcome]) -> Outcome:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(action.timeout_seconds):
+                return await work
+        except TimeoutError:
+            seconds = time.monotonic() - started
+            error = f"no answer in {seconds:.0f} s"
+            return Outcome(action.deed, seconds, fault=Fault.TIMED_OUT, error=error)
+
+    async def _unload(self, action: Action, facts: Facts) -> Outcome:
+        if not action.models:
+            return await self._ollama.unload(UNLOAD_SECONDS, embeds=facts.embeds)
+        site = self._ollama.site
+        outcomes = [await Ollama(site, name, {}).unload(UNLOAD_SECONDS) for name in action.models]
+        return next((each for each in outcomes if not each.ok), outcomes[0])
+
+    async def _kill(self, facts: Facts) -> Outcome:
+        if facts.runner_pid is not None:
+            self._hands.kill(facts.runner_pid)
+        return Outcome(Deed.KILL, 0.0)
+
+    async def _restart(self) -> Outcome:
+        self._hands.restart()
+        return Outcome(Deed.RESTART, 0.0)

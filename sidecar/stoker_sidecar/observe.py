@@ -1,0 +1,318 @@
+"""The newest of everything that is looked at, gathered into observations.
+
+Looking at processes and connections takes microseconds and is done on the spot. All that may take
+longer is asked for in tasks of its own, one of each kind at a time: a question that hangs delays
+neither the next heartbeat nor any other question.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from stoker_sidecar.act import Deeds
+from stoker_sidecar.exchange import ExchangeError, UnreachableError
+from stoker_sidecar.gpu import Nvml
+from stoker_sidecar.hands import Hands
+from stoker_sidecar.heat.observation import (
+    Deed,
+    Gpus,
+    Loaded,
+    Observation,
+    Outcome,
+    Process,
+    Processes,
+    Server,
+    Stored,
+    Traffic,
+)
+from stoker_sidecar.ollama import Ollama
+from stoker_sidecar.runner import ExitWatch, OllamaProcesses
+from stoker_sidecar.sockets import OllamaConnections
+
+ANSWER_SECONDS = 15.0
+"""How long an answer is waited for. `/api/ps` may wait for 8 s while a model leaves memory."""
+
+STORE_SECONDS = 10.0
+"""How often the store is looked into, for a tag that moved."""
+
+AGAIN_SECONDS = 0.5
+"""How soon it is looked into again when that failed."""
+
+MEASURE_SECONDS = 1.0
+"""How often the GPUs are measured."""
+
+EMPTY_SECONDS = 3.0
+"""How long nothing must have been loaded for what is used to be the GPUs' baseline."""
+
+_CHANGES_WHAT_IS_LOADED = (Deed.LOAD, Deed.UNLOAD, Deed.KILL, Deed.RESTART)
+
+
+@dataclass(frozen=True)
+class Senses:
+    """What there is to look with; None for what this machine does not offer."""
+
+    ollama: Ollama
+    processes: OllamaProcesses | None
+    connections: OllamaConnections | None
+    nvml: Nvml | None
+    hands: Hands
+
+
+class Question:
+    """Something that is asked again and again, never twice at a time."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def ask(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Asks, unless the last answer is still awaited."""
+        if not self.is_open:
+            self._task = asyncio.create_task(_run(work))
+
+    def drop(self) -> None:
+        """Wants no answer any more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+async def _run(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+class Observer:
+    """Looks at Ollama, its processes, its connections and the GPUs."""
+
+    def __init__(
+        self,
+        senses: Senses,
+        wake: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.leaving = False
+        self.route: str | None = None
+        self.traffic: Traffic | None = None
+        self.stored: Stored | None = None
+        self._senses = senses
+        self._wake = wake
+        self._clock = clock
+        self._exits = ExitWatch(self._ended)
+        self._listing, self._store, self._gpus_asked = Question(), Question(), Question()
+        self._processes: Processes | None = None
+        self._gpus: Gpus | None = None
+        self._measured_at = -MEASURE_SECONDS
+        self._emptied_at = clock()
+        self._loaded: tuple[Loaded, ...] | None = None
+        self._unanswered_since: float | None = None
+        self._down = False
+        self._error: str | None = None
+        self._version: str | None = None
+        self._looked = False
+        self._look_at = 0.0
+
+    @property
+    def processes(self) -> Processes | None:
+        return self._processes
+
+    @property
+    def nvml_failures(self) -> int:
+        """How often NVML could not tell."""
+        return self._senses.nvml.failures if self._senses.nvml else 0
+
+    @property
+    def sees_processes(self) -> bool:
+        return self._processes is not None
+
+    @property
+    def blind(self) -> tuple[str, ...]:
+        """What cannot be seen and why, in sentences."""
+        senses = self._senses
+        parts = (
+            senses.processes and senses.processes.out_of_sight,
+            senses.connections and senses.connections.out_of_sight,
+            self._exits.unavailable,
+        )
+        return tuple(part for part in parts if part)
+
+    async def close(self) -> None:
+        self._exits.close()
+        for question in (self._listing, self._store, self._gpus_asked):
+            await question.close()
+        if self._senses.connections:
+            self._senses.connections.close()
+        if self._senses.nvml:
+            self._senses.nvml.close()
+
+    def leave(self) -> None:
+        """The pod is on its way out."""
+        self.leaving = True
+        self._wake()
+
+    def found_route(self, reason: str | None) -> None:
+        """Why this pod's own address leads elsewhere, if it does."""
+        if self.route != reason:
+            self.route = reason
+            self._wake()
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def beat(self) -> bool:
+        """Looks at everything. False: an answer is about to come, and will wake whoever waits."""
+        waits = self._listing.is_open
+        self._look_at_processes()
+        self._ask_what_is_loaded()
+        if not self._looked or self._clock() >= self._look_at:
+            self._store.ask(self._look_into_store)
+        self._measure()
+        return waits
+
+    def observation(self, outcomes: tuple[Outcome, ...], deeds: Deeds) -> Observation:
+        """Everything as it is known now."""
+        runner = self._processes.runner if self._processes else None
+        hands = self._senses.hands
+        return Observation(
+            server=self._server(),
+            processes=self._processes,
+            traffic=self.traffic,
+            gpus=self._gpus,
+            route=self.route,
+            can_kill=hands.can_kill(runner.pid if runner else None),
+            can_restart=hands.can_restart(),
+            leaving=self.leaving,
+            outcomes=outcomes,
+            pull=deeds.progress,
+        )
+
+    def after(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Looks again at what these deeds have changed."""
+        deeds = {outcome.deed for outcome in outcomes if not outcome.given_up}
+        if deeds & {Deed.PULL, Deed.RESTART}:
+            self._forget_store()
+        if deeds.intersection(_CHANGES_WHAT_IS_LOADED):
+            self._look_at_processes()
+            self._forget_what_is_loaded()
+
+    def _server(self) -> Server:
+        since = self._unanswered_since
+        return Server(
+            down=self._down,
+            error=self._error,
+            silent_seconds=0.0 if since is None else self._clock() - since,
+            version=self._version,
+            loaded=self._loaded,
+            looked=self._looked,
+            stored=self.stored,
+        )
+
+    # --- processes and connections --------------------------------------------------------------
+
+    def _look_at_processes(self) -> None:
+        senses, before = self._senses, self._processes
+        if senses.processes is not None:
+            weights = self.stored.weights if self.stored else None
+            missing = before is not None and before.server is None and not self._down
+            self._processes = senses.processes.look(weights, search=missing)
+            self._exits.follow(self._processes)
+        if senses.connections is not None:
+            port = senses.processes.runner_port if senses.processes else None
+            self.traffic = senses.connections.look(port)
+        if _server_of(before) != _server_of(self._processes) and before is not None:
+            self._forget_store()
+            self._forget_what_is_loaded()
+
+    def _ended(self, _: Process) -> None:
+        """A process has ended, a moment ago."""
+        self._look_at_processes()
+        self._forget_what_is_loaded()
+        self._wake()
+
+    # --- Ollama's answers -----------------------------------------------------------------------
+
+    def _forget_what_is_loaded(self) -> None:
+        """Answers to earlier questions say nothing any more."""
+        self._loaded = None
+        self._listing.drop()
+        self._ask_what_is_loaded()
+
+    def _forget_store(self) -> None:
+        self._looked = False
+        self._store.drop()
+        self._store.ask(self._look_into_store)
+
+    def _ask_what_is_loaded(self) -> None:
+        if self._unanswered_since is None:
+            self._unanswered_since = self._clock()
+        self._listing.ask(self._list)
+
+    async def _list(self) -> None:
+        try:
+            loaded = await self._senses.ollama.loaded(ANSWER_SECONDS)
+        except UnreachableError as error:
+            self._unanswered_since = None
+            self._is_down(str(error))
+        except ExchangeError as error:
+            self._error = str(error)
+        else:
+            self._unanswered_since, self._error = None, None
+            if self._down:
+                self._down = False
+                self._forget_store()
+            self._loaded = loaded
+        self._wake()
+
+    def _is_down(self, error: str) -> None:
+        self._down, self._error = True, error
+        self._loaded = None
+        self._looked = False
+
+    async def _look_into_store(self) -> None:
+        ollama = self._senses.ollama
+        try:
+            if not self._looked:
+                self._version = await ollama.version(ANSWER_SECONDS)
+            installed = await ollama.installed(ANSWER_SECONDS)
+            known = self.stored.digest if self.stored else None
+            if not self._looked or (installed and installed[0]) != known:
+                self.stored = await ollama.stored(ANSWER_SECONDS)
+        except ExchangeError as error:
+            if self._looked:
+                return  # as long as it was looked into once, the next look is early enough
+            self._error = str(error)
+            await asyncio.sleep(AGAIN_SECONDS)
+            return
+        self._looked = True
+        self._look_at = self._clock() + STORE_SECONDS
+        self._wake()
+
+    # --- GPUs -----------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        nvml = self._senses.nvml
+        if nvml is None or self._clock() - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = self._clock()
+        self._gpus_asked.ask(lambda: self._read_gpus(nvml))
+
+    async def _read_gpus(self, nvml: Nvml) -> None:
+        runner = self._processes.runner if self._processes else None
+        others = self._processes.others if self._processes else ()
+        if self._loaded != () or runner or others:
+            self._emptied_at = self._clock()
+        # The memory of a runner that has ended lingers for a moment.
+        idle = self._clock() - self._emptied_at > EMPTY_SECONDS
+        self._gpus = await nvml.read(runner.pid if runner else None, idle=idle)
+
+
+def _server_of(processes: Processes | None) -> tuple[int, int] | None:
+    return processes.server.identity if processes and processes.server else None

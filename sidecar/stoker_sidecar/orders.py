@@ -1,0 +1,24 @@
+"""What `stoker-sidecar run` was told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stoker_api import wire
+
+
+@dataclass(frozen=True)
+class Orders:
+    """All of it, checked."""
+
+    pod: wire.Arguments
+    heat: Path | wire.HeatConfig
+    """A file that is read anew when it changes, or what holds from start to end."""
+    ollama_url: str
+    listen: str
+    hands: Path
+    """The folder that is shared with the ollama container."""
+    record: Path | None
+    gpu_devices: tuple[str, ...] | None
+    """None: those that the ollama container was given."""
+    server_pid: int | None
+    sees_processes: bool

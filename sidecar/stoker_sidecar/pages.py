@@ -1,0 +1,120 @@
+"""What the sidecar's HTTP server has to say."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stoker_api import wire
+from stoker_sidecar import VERSION
+from stoker_sidecar.drain import Drain
+from stoker_sidecar.gate import Gate
+from stoker_sidecar.heat.observation import Observation
+from stoker_sidecar.keeper import Keeper
+from stoker_sidecar.metrics import Figures, SidecarCollector
+from stoker_sidecar.observe import Observer
+from stoker_sidecar.page import Transition
+from stoker_sidecar.report import Account, status
+from stoker_sidecar.ways import Ways
+
+STALE_SECONDS = 5.0
+"""A verdict so much older than its heartbeat says nothing: the loop stands still."""
+
+DEAD_SECONDS = 30.0
+"""… and so much older, the sidecar has to be started anew."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Those that know something."""
+
+    keeper: Keeper
+    observer: Observer
+    ways: Ways
+    gate: Gate | None
+
+
+class StokerPages:
+    """Readiness, status, metrics and the page, from what the parts know."""
+
+    def __init__(self, parts: Parts, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keeper = parts.keeper
+        self._observer = parts.observer
+        self._ways = parts.ways
+        self._gate = parts.gate
+        self._clock = clock
+        self._drain = Drain(parts.keeper, parts.observer, parts.gate)
+        self._registry = CollectorRegistry()
+        self._registry.register(SidecarCollector(self._figures))
+
+    @property
+    def model(self) -> str:
+        return self._keeper.settings.wanted.pod.model
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the gate is open, as far as anybody has looked lately."""
+        last = self._keeper.last
+        age = self._age()
+        if age > STALE_SECONDS:
+            return False, f"Stale: the last look was {age:.0f} s ago"
+        return last.gate.open, f"{last.gate.reason}: {last.gate.message}"
+
+    def alive(self) -> tuple[bool, str]:
+        age = self._age()
+        return age <= DEAD_SECONDS, f"the last look was {age:.1f} s ago"
+
+    def status(self) -> wire.Status:
+        """Everything that is known."""
+        keeper = self._keeper
+        account = Account(
+            model=self.model,
+            measurements=keeper.measurements,
+            routes=self._ways.routes,
+            counters=keeper.counts.totals(keeper.settings.errors),
+            config_error=keeper.settings.error,
+            blind=self._observer.blind,
+            gate_error=self._gate.error if self._gate else None,
+            since=keeper.since,
+        )
+        return status(keeper.last, keeper.seen, account)
+
+    def transitions(self) -> Sequence[Transition]:
+        return tuple(self._keeper.transitions)
+
+    def metrics(self) -> bytes:
+        return generate_latest(self._registry)
+
+    async def drain(self) -> str:
+        return await self._drain.asked()
+
+    def _age(self) -> float:
+        interval = self._keeper.settings.wanted.heat.heartbeat.interval_seconds
+        return max(0.0, self._clock() - self._keeper.stepped_at - interval)
+
+    def _figures(self) -> Figures:
+        seen, traffic, gate = self._keeper.seen, self._observer.traffic, self._gate
+        gpu = self._keeper.settings.wanted.heat.gpu
+        return Figures(
+            status=self.status(),
+            counts=self._keeper.counts,
+            version=VERSION,
+            expires_in_seconds=_expires_in(seen),
+            vram_budget_bytes=gpu.memory_budget_bytes if gpu else None,
+            connections_open=traffic.open if traffic else None,
+            connections_busy=traffic.busy if traffic else None,
+            nvml_errors=self._observer.nvml_failures,
+            gate_in_step=gate.in_step if gate else None,
+            gate_writes={result.value: count for result, count in gate.writes.items()}
+            if gate
+            else {},
+        )
+
+
+def _expires_in(seen: Observation) -> float | None:
+    stored = seen.server.stored
+    loaded = seen.server.loaded or ()
+    expiries = [
+        model.expires_in_seconds for model in loaded if stored and model.digest == stored.digest
+    ]
+    return expiries[0] if expiries else None
