@@ -20,6 +20,9 @@ from stoker_sidecar.traffic import is_drained
 LOOK_SECONDS = 1.0
 """How far two looks at the connections are apart."""
 
+TELL_SECONDS = 3.0
+"""How long a kubelet may take to tell the API server that it evicts a pod."""
+
 SETTLE_SECONDS = 2.0
 """How long clients' proxies may take to learn that the gate is shut."""
 
@@ -44,9 +47,25 @@ class Drain:
         """What `/drain` answers, once it is time to."""
         if self._gate is None:
             return "this is no pod: end the sidecar with SIGTERM, and it drains by itself"
-        if await self._gate.leaving() is False:
+        leaving = await self._known_leaving(self._gate)
+        if leaving is False:
             return "this pod is not leaving; nothing has been changed"
+        if leaving:
+            self._shut()
         return await self._quiet()
+
+    async def _known_leaving(self, gate: Gate) -> bool | None:
+        """What the API server says, once the kubelet has had the time to tell it.
+
+        A deletion is known there before anybody calls. A kubelet that evicts by itself calls while
+        it is still telling.
+        """
+        asked = self._clock()
+        while (leaving := await gate.leaving()) is False:
+            if self._clock() - asked >= TELL_SECONDS:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        return leaving
 
     async def leave(self) -> str:
         """Drains because the sidecar itself was told to end."""
