@@ -83,7 +83,7 @@ def _senses(orders: Orders) -> Senses:
     site = Site(orders.ollama_url)
     local = urlsplit(orders.ollama_url).hostname in LOCAL_HOSTS and orders.sees_processes
     port = urlsplit(orders.ollama_url).port or wire.OLLAMA_PORT
-    processes = OllamaProcesses(server_pid=orders.server_pid) if local else None
+    processes = OllamaProcesses(server_pid=orders.server_pid, port=port) if local else None
     connections = OllamaConnections(port) if local else None
     pick = (
         of_container(orders.hands / wire.GPUS_FILE)

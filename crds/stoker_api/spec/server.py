@@ -8,7 +8,7 @@ from pydantic import Field
 from stoker_api.part import Part, Rules, Unique
 from stoker_api.quantities import Quantity
 from stoker_api.rules import Rule
-from stoker_api.scalars import AUTO, Amount, Image, Threads, VariableName, between
+from stoker_api.scalars import Amount, Image, Threads, VariableName, between
 
 # The newest Ollama that the contract suite (tests/contract/ollama) has been run against.
 DEFAULT_IMAGE = "docker.io/ollama/ollama:0.17.4"
@@ -29,12 +29,17 @@ class Options(Part):
     """Requests that are answered side by side. Each takes its own context memory."""
 
     batch: Annotated[int, Field(ge=1, le=16_384)] | None = None
-    """Tokens of a prompt that are read at a time (`num_batch`). Unset: Ollama chooses."""
+    """Tokens of a prompt that are read at a time (`num_batch`). Unset: Ollama chooses. Set it only
+    where every client sends the same; see `threads`."""
 
-    threads: Threads = AUTO
+    threads: Threads | None = None
     """CPU threads (`num_thread`). `auto`: on a CPU-only pod as many as its CPU limit allows
     (under 8 CPUs one fewer, for the server itself), because Ollama counts the node's CPUs and not
-    the pod's; with a GPU, or without a CPU limit, what Ollama chooses."""
+    the pod's; with a GPU, or without a CPU limit, what Ollama chooses. Unset: what Ollama chooses.
+
+    Set it only where every client sends the same `num_thread`: Ollama takes it from requests
+    alone, and loads the model anew for each that says something else or, as all on `/v1`,
+    nothing."""
 
     flash_attention: bool | None = None
     """Flash attention on or off. Unset: Ollama decides by model and GPU."""

@@ -16,6 +16,9 @@ def pod_security() -> Manifest:
     """The security context of the pod."""
     return {
         "runAsNonRoot": True,
+        # Containers name their own users. But containerd makes the pod's sandbox of this one, and
+        # refuses a group without a user.
+        "runAsUser": OLLAMA_USER,
         "runAsGroup": SHARED_GROUP,
         "fsGroup": SHARED_GROUP,
         # A store of many gigabytes is not walked file by file at every start.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from stoker_api.reasons import Reason
 from stoker_api.wire import HeatState
-from stoker_sidecar.heat.fold import fold
+from stoker_sidecar.heat.fold import fold, load_begun
 from stoker_sidecar.heat.judging import judge
 from stoker_sidecar.heat.judging.case import Case, say
 from stoker_sidecar.heat.judging.quality import findings
@@ -71,7 +71,7 @@ def step(memory: Memory, seen: Observation, wanted: Wanted, now: float) -> Step:
     case = replace(case, memory=memory)
     action = plan(case)
     if action is not None:
-        memory = _begun(memory, action, now)
+        memory = _begun(memory, action, wanted, now)
     elif is_exhausted(case):
         memory = replace(memory, verdict=_exhausted(case))
     changed = (before.state, before.reason) != (verdict.state, verdict.reason)
@@ -127,10 +127,12 @@ def _is_hot(memory: Memory, now: float) -> Memory:
     )
 
 
-def _begun(memory: Memory, action: Action, now: float) -> Memory:
+def _begun(memory: Memory, action: Action, wanted: Wanted, now: float) -> Memory:
     memory = replace(memory, doing=Doing(action.deed, now))
     if action.deed is Deed.REARM:
         return replace(memory, rearmed_at=now)
+    if action.deed is Deed.LOAD:
+        return replace(memory, load=load_begun(memory.load, wanted, now))
     if action.deed in _RECOVERIES:
         recovery = memory.recovery
         lately = tuple(done for done in recovery.done if now - done.at < LATELY_SECONDS)

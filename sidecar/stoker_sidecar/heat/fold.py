@@ -70,19 +70,26 @@ def _after(
             return memory
 
 
+def load_begun(tries: Tries, wanted: Wanted, now: float) -> Tries:
+    """One more load. Until there is lasting heat each counts, whatever comes of it.
+
+    So a model that is lost again and again is loaded ever more seldom, and not in a storm.
+    """
+    loads = tries.failures + 1
+    wait = back_off(loads - _AT_ONCE, 60, wanted) if loads > _AT_ONCE else 0.0
+    return Tries(failures=loads, not_before=now + wait)
+
+
 def _after_load(memory: Memory, outcome: Outcome, wanted: Wanted, now: float) -> Memory:
     if not outcome.ok:
-        return replace(memory, load=_tried(memory.load, outcome, wanted, now, cap=60))
-    # A load that worked counts as a try until there is lasting heat: a model that is lost again and
-    # again is loaded ever more seldom, not in a storm.
-    loads = memory.load.failures + 1
-    wait = back_off(loads - _AT_ONCE, 60, wanted) if loads > _AT_ONCE else 0.0
+        # It was counted when it began.
+        before = replace(memory.load, failures=max(0, memory.load.failures - 1))
+        return replace(memory, load=_tried(before, outcome, wanted, now, cap=60))
     return replace(
         memory,
         own_load=True,  # what came of it is not listed yet
         proof=Proof(),
         watch=replace(memory.watch, listed=None, runner_known=False),
-        load=Tries(failures=loads, not_before=now + wait),
     )
 
 
@@ -166,7 +173,9 @@ def _traffic_counted(
     worked = seen.processes is None or now - watch.worked_at <= _recently(wanted)
     if finished and worked:
         return replace(memory, proof=_answered(proof, wanted, now))
-    if was.runner == watch.runner and watch.sent_at > was.sent_at:
+    # Ollama asks a runner for its health before each request, and a runner that spins answers that:
+    # while one request waits for its first byte, bytes of others prove nothing (P32).
+    if was.runner == watch.runner and watch.sent_at > was.sent_at and watch.silent_since is None:
         return replace(memory, proof=replace(proof, at=now, misses=0))
     return memory
 

@@ -121,7 +121,7 @@ class Traffic:
     runner_bytes: int | None
     """Come so far from this model's runner to the server; None where it is not known."""
     runner_requests: int | None
-    """Requests that the runner has been given and not finished, as far as bytes tell."""
+    """Requests that the runner has been given and not begun to answer, as far as bytes tell."""
     silent_seconds: float | None = None
     """How long the longest of them has been waiting for a byte."""
 

@@ -29,6 +29,8 @@ class Watch:
     last_listed_at: float = 0
     listed_by: Identity | None = None
     """The server that did so."""
+    listed_runner: Identity | None = None
+    """The process that held it then."""
     others_cpu_seconds: float = 0
     others_worked_at: float = 0
     cpu_seconds: float = 0
@@ -43,6 +45,8 @@ class Watch:
     """When a byte last came from the runner."""
     alive_at: float = 0
     """When Ollama last showed life: an answer to us, or bytes to anybody."""
+    ended_at: float | None = None
+    """When the runner that was in sight was seen to be gone, or to be another one."""
     runner_stopped_since: float | None = None
     runner_waits_since: float | None = None
     server_stopped_since: float | None = None
@@ -74,10 +78,17 @@ def watched(watch: Watch, seen: Observation, listed: Loaded | None, now: float) 
         watch = replace(
             watch, cpu_seconds=own.cpu_seconds if own else 0, cpu_at=now, worked_at=now, sent_at=now
         )
+        if watch.runner is not None:
+            watch = replace(watch, ended_at=now)
     watch = _others_worked(_worked(watch, seen, own, now), seen, now)
     if listed is not None and seen.server.loaded is not None:
-        by = parent.identity if parent else None
-        watch = replace(watch, last_listed=listed, last_listed_at=now, listed_by=by)
+        watch = replace(
+            watch,
+            last_listed=listed,
+            last_listed_at=now,
+            listed_by=parent.identity if parent else None,
+            listed_runner=own.identity if own else None,
+        )
     idle = watch.is_idle(now)
     leaving = listed is not None and (listed.expires_in_seconds or 0) < 0 and idle
     return replace(

@@ -95,7 +95,7 @@ observations = st.builds(
     leaving=st.sampled_from([False, False, False, True]),
     outcomes=st.lists(outcomes, max_size=2).map(tuple),
 )
-histories = st.lists(st.tuples(BETWEEN, observations), max_size=30)
+histories = st.lists(st.tuples(BETWEEN, observations), max_size=20)
 
 
 def lived(history: list[tuple[float, Observation]]) -> Story:
@@ -130,14 +130,14 @@ def is_lost(seen: Observation) -> bool:
     return server.down or gone or lost or absent or seen.route is not None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories.map(lambda history: [each for each in history if not proves(each[1])]))
 def test_nothing_but_answers_makes_a_model_hot(history: list[tuple[float, Observation]]) -> None:
     story = lived(history)
     assert not any(each.gate.open for each in story.steps), sentence(story.steps)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_a_proven_loss_shuts_the_gate_in_the_same_step(
     history: list[tuple[float, Observation]],
@@ -148,7 +148,7 @@ def test_a_proven_loss_shuts_the_gate_in_the_same_step(
             assert not each.gate.open, sentence(story.steps)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_after_a_loss_heat_has_to_be_proven_as_often_as_at_first(
     history: list[tuple[float, Observation]],
@@ -159,7 +159,7 @@ def test_after_a_loss_heat_has_to_be_proven_as_often_as_at_first(
     assert not story.last.gate.open
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_there_is_one_deed_at_a_time(history: list[tuple[float, Observation]]) -> None:
     story = lived(history)
@@ -174,7 +174,7 @@ def test_there_is_one_deed_at_a_time(history: list[tuple[float, Observation]]) -
         doing = each.action.deed
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_what_ends_processes_has_a_budget(history: list[tuple[float, Observation]]) -> None:
     story = Story()
@@ -190,7 +190,7 @@ def test_what_ends_processes_has_a_budget(history: list[tuple[float, Observation
             assert sum(0 <= at - start < LATELY_SECONDS for at in times) <= limit
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_loads_do_not_come_in_storms(history: list[tuple[float, Observation]]) -> None:
     story = Story()
@@ -203,7 +203,7 @@ def test_loads_do_not_come_in_storms(history: list[tuple[float, Observation]]) -
         assert sum(0 <= at - start < 30 for at in loads) <= 8, sentence(story.steps)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_every_verdict_says_why_in_a_sentence(history: list[tuple[float, Observation]]) -> None:
     for each in lived(history).steps:
@@ -243,7 +243,7 @@ def vars_of(seen: Observation) -> dict[str, object]:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_whatever_has_happened_a_world_that_works_again_makes_it_hot(
     history: list[tuple[float, Observation]],

@@ -294,6 +294,8 @@ def test_an_expiry_is_told_from_an_unload(left: float | None, reason: Reason) ->
     listed = replace(LOADED, expires_in_seconds=left)
     story = Story.hot(seen=replace(IN_MEMORY, server=replace(SERVER, loaded=(listed,))))
     story.after(0.5, processes=GONE, server=story.server(loaded=()))
+    assert story.reason == Reason.RUNNER_GONE
+    story.after(0.5)
     assert story.reason == reason
 
 
@@ -306,6 +308,15 @@ def test_another_context_shuts_the_gate_and_is_put_right() -> None:
     assert story.last.lost_heat
     assert story.reason == Reason.RELOADED
     assert "2048 instead of 4096" in story.last.verdict.message
+    assert story.deeds == [Deed.LOAD]
+
+
+@pytest.mark.p(5)
+def test_a_reload_is_told_from_an_unload_by_the_process_that_takes_the_place() -> None:
+    story = Story.hot()
+    story.after(0.01, processes=GONE, server=story.server(loaded=()))
+    story.after(0.1, processes=replace(GONE, runner=NEW_RUNNER))
+    assert story.reason == Reason.RELOADED
     assert story.deeds == [Deed.LOAD]
 
 

@@ -32,9 +32,9 @@ CHECKS: tuple[Check, ...] = (
     life.stopped,
     life.waits,
     # It has to be in memory, as asked for.
+    residence.other_options,
     residence.loading,
     residence.not_loaded,
-    residence.other_options,
     # It has to live.
     life.stuck_leaving,
     life.deadlocked,

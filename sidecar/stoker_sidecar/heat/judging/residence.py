@@ -8,6 +8,7 @@ from stoker_sidecar.heat.facts import (
     is_runner_gone,
     mark_of,
     others_listed,
+    runner,
     span,
 )
 from stoker_sidecar.heat.judging.case import Case, say
@@ -17,6 +18,9 @@ from stoker_sidecar.heat.observation import Deed, Fault, Loaded
 LOAD_STALL_SECONDS = 20.0
 """A load starts a process within a second or two. Ollama may first wait for other models to
 leave, so the wait counts only while none of them works."""
+
+_REPLACED_SECONDS = 0.25
+"""How long a process that takes another's place may take to be there."""
 
 _MOMENT = 2.0
 """A model leaves within this time of its expiry."""
@@ -95,8 +99,15 @@ def _why_cold(case: Case, *, gone: bool) -> Verdict:
         return say(
             HeatState.COLD, Reason.SERVER_RESTARTED, "Ollama was restarted; nothing is loaded"
         )
-    if case.seen.server.loaded is None:
+    if case.seen.server.loaded is None or _is_unclear(case):
         return say(HeatState.COLD, Reason.RUNNER_GONE, f"The process that held {name} has ended")
+    new = runner(case.seen)
+    if new is not None and new.identity != memory.watch.listed_runner:
+        return say(
+            HeatState.COLD,
+            Reason.RELOADED,
+            f"A request has {name} loaded anew: its options are not those that it was loaded with",
+        )
     if gone and case.model is not None:
         return say(
             HeatState.COLD,
@@ -105,6 +116,18 @@ def _why_cold(case: Case, *, gone: bool) -> Verdict:
             " crashed, and Ollama's log says why",
         )
     return _left(case, memory.watch.last_listed)
+
+
+def _is_unclear(case: Case) -> bool:
+    """Whether it may just be on its way back: a reload ends one process and starts another."""
+    ended = case.memory.watch.ended_at
+    return (
+        case.model is None
+        and ended is not None
+        and case.now - ended < _REPLACED_SECONDS
+        and runner(case.seen) is None
+        and not others_listed(case.seen)
+    )
 
 
 def _left(case: Case, last: Loaded) -> Verdict:
