@@ -143,6 +143,7 @@ class Keeper:
             runner = seen.processes.runner if seen.processes else None
             facts = Facts(wanted.heat, seen.server.stored, runner.pid if runner else None)
             self._deeds.begin(taken.action, facts)
+            self._woken.set()  # so that what has begun is said
         for outcome in outcomes:
             self._count(outcome, taken)
         self._follow(taken, before, now)

@@ -42,6 +42,9 @@ AGAIN_SECONDS = 0.5
 MEASURE_SECONDS = 1.0
 """How often the GPUs are measured."""
 
+SETTLE_SECONDS = 0.03
+"""How long Ollama is left alone when one of its processes has ended."""
+
 EMPTY_SECONDS = 3.0
 """How long nothing must have been loaded for what is used to be the GPUs' baseline."""
 
@@ -114,6 +117,7 @@ class Observer:
         self._measured_at = -MEASURE_SECONDS
         self._emptied_at = clock()
         self._loaded: tuple[Loaded, ...] | None = None
+        self._asks_soon: asyncio.TimerHandle | None = None
         self._unanswered_since: float | None = None
         self._down = False
         self._error: str | None = None
@@ -147,6 +151,8 @@ class Observer:
 
     async def close(self) -> None:
         self._exits.close()
+        if self._asks_soon:
+            self._asks_soon.cancel()
         for question in (self._listing, self._store, self._gpus_asked):
             await question.close()
         if self._senses.connections:
@@ -234,8 +240,14 @@ class Observer:
     def _ended(self, _: Process) -> None:
         """A process has ended, a moment ago."""
         self._look_at_processes()
-        self._forget_what_is_loaded()
+        self._loaded = None
+        self._listing.drop()
+        self._unanswered_since = None
         self._wake()
+        # Ollama 0.17 walks through its models without a lock for `/api/ps`, and Go ends a program
+        # that does so while they change: as they do just now.
+        loop = asyncio.get_running_loop()
+        self._asks_soon = loop.call_later(SETTLE_SECONDS, self._ask_what_is_loaded)
 
     # --- Ollama's answers -----------------------------------------------------------------------
 

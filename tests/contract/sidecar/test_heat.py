@@ -1,5 +1,6 @@
 """Heat gained, lost and regained: the real sidecar beside the real Ollama, and the simulator."""
 
+import itertools
 import os
 import signal
 import threading
@@ -27,10 +28,11 @@ QUIET = ("--heartbeat-canary-idle-after-seconds", "3600")
 def beside(tmp_path: Path) -> Iterator[Beside]:
     """Starts sidecars beside servers, and ends them with the test."""
     with ExitStack() as stack:
+        folders = (tmp_path / str(number) for number in itertools.count())
 
         def start(server: Ollama, *flags: str, model: str = "tiny") -> Sidecar:
             url = server.processes.base_url
-            return stack.enter_context(sidecar(tmp_path, url, "--model", model, *flags))
+            return stack.enter_context(sidecar(next(folders), url, "--model", model, *flags))
 
         yield start
 
@@ -261,16 +263,22 @@ def test_traffic_that_saturates_the_model_never_shuts_the_gate(
 def test_told_to_end_it_waits_for_the_answer_under_way(server: Ollama, beside: Beside) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    with server.talking("tiny", words=400) as lines:
-        next(lines)
+    # The same words each time. A model of random weights repeats itself, and Ollama cuts it off for
+    # that: so the end is not always "done", but it is always the same.
+    options = {"num_predict": 2000, "temperature": 0}
+    with server.talking("tiny", options=options) as lines:
+        whole = [line["response"] for line in lines]
+    with server.talking("tiny", options=options) as lines:
+        words = [next(lines)["response"]]
         keeper.process.terminate()
-        wait_for("the shut gate", lambda: "Draining" in keeper.log.read_text() or shut(keeper))
+        wait_for("the shut gate", lambda: keeper.process.poll() is not None or is_shut(keeper))
+        words += [line["response"] for line in lines]
         assert keeper.process.poll() is None
-        assert list(lines)[-1]["done"]
+    assert words == whole
     assert keeper.process.wait(timeout=30) == 0
 
 
-def shut(keeper: Sidecar) -> bool:
+def is_shut(keeper: Sidecar) -> bool:
     try:
         return not keeper.is_ready()
     except httpx.HTTPError:
@@ -278,8 +286,10 @@ def shut(keeper: Sidecar) -> bool:
 
 
 def test_where_processes_are_out_of_sight_a_canary_notices_a_crash(
-    server: Ollama, beside: Beside
+    server: Ollama, beside: Beside, request: pytest.FixtureRequest
 ) -> None:
+    if "simulator" in request.node.name:
+        pytest.skip("the simulator loads so small a model in 1 ms: nobody could tell")
     keeper = beside(server, "--no-processes", "--heartbeat-canary-idle-after-seconds", "1")
     keeper.until_ready()
     assert not keeper.status()["seesProcesses"]
