@@ -83,7 +83,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 lock: $(READY) ## renew requirements/ (the dependencies, pinned with hashes)
 	$(COMPILE) --group dev crds/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml \
 	  -o requirements/dev.txt
-	$(COMPILE) --constraint requirements/dev.txt operator/pyproject.toml -o requirements/operator.txt
+	for part in operator sidecar tests/simulator; do \
+	  $(COMPILE) --constraint requirements/dev.txt $$part/pyproject.toml \
+	    -o requirements/$$(basename $$part).txt || exit; \
+	done
 
 .PHONY: clean
 clean: ## remove what was built here (.venv, caches); cached downloads elsewhere stay

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bed import fakes, lifecycle, machine
 from bed.errors import BedError
-from bed.images import project_image
+from bed.images import PROJECT_SOURCES, project_image
 from bed.layout import Bed, Machine
 from bed.tools import TOOLS, tool
 
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     added = command("fakes", _fakes, "add nodes that only pretend to run their pods")
     added.add_argument("count", type=int)
     image = command("image", _image, "build an image, give it to the nodes, print its name")
-    image.add_argument("target", help="a target of the project's Dockerfile")
+    image.add_argument("target", choices=PROJECT_SOURCES, help="a target of the Dockerfile")
     command("tool", _tool, "print the path of a program").add_argument("tool", choices=TOOLS)
     return parser
 

@@ -15,8 +15,12 @@ from bed.golang import built_module
 DOCKERFILES = Path(__file__).parent / "images"
 PROJECT = Path(__file__).parents[2]
 
-# What the Dockerfile of the project copies, and therefore what an image of it is made of.
-PROJECT_SOURCES = ("Dockerfile", "requirements", "crds", "operator", "sidecar")
+# What each target of the project's Dockerfile copies, and therefore what its image is made of.
+PROJECT_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "operator": ("Dockerfile", "requirements", "crds", "operator"),
+    "sidecar": ("Dockerfile", "requirements", "crds", "sidecar"),
+    "simulator": ("Dockerfile", "requirements", "tests/simulator"),
+}
 
 # Every change of the sources is another image, of a hundred megabytes.
 KEPT_BUILDS = 3
@@ -51,7 +55,7 @@ def ollama_image(program: Path, version: str) -> Image:
 def project_image(target: str) -> Image:
     """One target of the project's own Dockerfile; its tag changes with what it is made of."""
     base = base_image()
-    digest = digest_of(target, str(base.archive), *_project_files())
+    digest = digest_of(target, str(base.archive), *_project_files(target))
     tag = f"localhost/stoker-{target}:{digest}"
 
     def build(folder: Path) -> None:
@@ -99,9 +103,9 @@ def _buildah(command: str, *arguments: str) -> None:
         raise BedError(f"buildah {command} failed:\n{(done.stdout + done.stderr)[-3000:]}")
 
 
-def _project_files() -> list[Path | bytes]:
+def _project_files(target: str) -> list[Path | bytes]:
     """The paths and contents of the sources, without what running them left beside them."""
-    files = (file for name in PROJECT_SOURCES for file in _files(PROJECT / name))
+    files = (file for name in PROJECT_SOURCES[target] for file in _files(PROJECT / name))
     return [part for file in files for part in (bytes(file.relative_to(PROJECT)), file)]
 
 

@@ -69,6 +69,12 @@ def server(launch: Launch) -> Ollama:
 
 
 @pytest.fixture
+def hasty(launch: Launch) -> Ollama:
+    """The same, for a test that waits for half a minute: the time of a simulator goes faster."""
+    return launch(STOKER_SIMULATOR="--speed 20")
+
+
+@pytest.fixture
 def registry() -> Iterator[Registry]:
     """An empty model registry."""
     with model_registry.running() as running:

@@ -8,7 +8,7 @@ import pytest
 from contract.ollama.api import Ollama, eventually
 
 # Long enough for an answer of two words on a busy machine, short enough to wait for in vain.
-HANG_SECONDS = 3
+HANG_SECONDS = 1.5
 
 
 def hangs(server: Ollama, method: str, path: str, **body: object) -> bool:
@@ -57,13 +57,13 @@ def test_a_stopped_runner_hangs_requests_while_the_rest_answers(server: Ollama) 
 
 @pytest.mark.p(32)
 @pytest.mark.slow
-def test_a_stopped_runner_is_replaced_when_two_health_checks_have_failed(server: Ollama) -> None:
-    server.load("tiny")
-    stopped = server.runner()
-    server.processes.signal(stopped, signal.SIGSTOP)
-    answer = server.say("tiny")
+def test_a_stopped_runner_is_replaced_when_two_health_checks_have_failed(hasty: Ollama) -> None:
+    hasty.load("tiny")
+    stopped = hasty.runner()
+    hasty.processes.signal(stopped, signal.SIGSTOP)
+    answer = hasty.say("tiny")
     assert answer["load_duration"] / 1e9 == pytest.approx(20, abs=5)
-    assert server.runner() != stopped
+    assert hasty.runner() != stopped
 
 
 @pytest.mark.p(30)

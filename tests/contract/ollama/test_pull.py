@@ -194,11 +194,11 @@ def test_a_client_that_hangs_up_stops_the_pull_and_the_next_one_resumes(
 @pytest.mark.p(35)
 @pytest.mark.slow
 def test_a_stalled_download_starts_again_after_half_a_minute(
-    server: Ollama, registry: Registry, fresh: Model
+    hasty: Ollama, registry: Registry, fresh: Model
 ) -> None:
     name = registry.put(NAME, fresh)
     registry.inject(fresh.weights.digest, Fault(stall=True, after_bytes=100_000))
-    assert pull(server, name).words[-1] == "success"
+    assert pull(hasty, name).words[-1] == "success"
     last = fresh.weights.size - 1
     # What it had is lost, unlike after a cut.
     assert registry.data_requests(fresh.weights) == [f"bytes=0-{last}"] * 2

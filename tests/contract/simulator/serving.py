@@ -1,5 +1,6 @@
 """A simulator as tests bring it up: like a real Ollama, with its log, processes and store."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,10 +11,13 @@ from typing import Any
 
 import httpx
 
+import stoker_simulator
 from bed.models import Model
 from bed.ollama import OllamaServer, running
 from contract.ollama.api import Ollama
+from stoker_simulator.runners import link_program
 
+SERVER = Path(stoker_simulator.__file__).with_name("__main__.py")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -23,11 +27,17 @@ class SimulatorServer(OllamaServer):
     def __init__(
         self, home: Path, environment: Mapping[str, str], options: tuple[str, ...]
     ) -> None:
-        super().__init__(home, environment)
+        # All that this process can import; but not from the folder of a script.
+        python = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}
+        super().__init__(home, {**python, **environment})
         self._options = options
+        folder = home / "bin"
+        folder.mkdir()
+        self._program = link_program(folder, "serve", SERVER)
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "stoker_simulator", *self._options]
+        # `env` only changes the folder, and is no process of its own then.
+        return ["env", "-C", str(self._program.parent), "./ollama", "serve", *self._options]
 
     @property
     def control_url(self) -> str:
@@ -53,6 +63,7 @@ class Simulation(Ollama):
 
     def __init__(self, server: SimulatorServer) -> None:
         super().__init__(server)
+        self.store = server.store
         self.control = httpx.Client(base_url=server.control_url, timeout=60)
 
     def inject(self, fault: str, /, **parameters: Any) -> None:

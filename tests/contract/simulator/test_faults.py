@@ -1,6 +1,7 @@
 """Every fault, as a client and a look at the processes see it."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -9,8 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bed import models, registry
 from contract.ollama.api import eventually
 from contract.simulator.serving import Simulation, simulating
+from nvml import state
+from stoker_simulator import nvml_faults
 
 GIB = 1024**3
 # Long enough for an answer, short enough to wait for in vain.
@@ -132,23 +136,62 @@ def test_a_silent_fallback_to_the_cpu_is_seen_by_the_driver_alone(
 
 
 @pytest.mark.p(23)
-def test_a_lost_gpu_ends_its_runners_and_its_driver_says_so(
-    simulation: Simulation, nvml: Path
+def test_a_lost_gpu_ends_its_runner_at_the_next_use_and_later_loads_go_to_the_cpu(
+    simulation: Simulation,
 ) -> None:
     simulation.load("llama3.2")
+    lost = simulation.runner()
     simulation.inject("gpu-lost")
-    eventually(lambda: not simulation.processes.runners(), "the runner's end")
-    assert json.loads(nvml.read_text())["faults"] == [
-        "gpu-lost:GPU-00000000-0000-0000-0000-000000000000"
-    ]
-    simulation.load("llama3.2")
-    assert on_gpu(nvml) == 0
+    assert simulation.load("llama3.2")["done_reason"] == "load"
+    assert simulation.runner() == lost
+    answer = simulation.post("/api/generate", model="llama3.2", prompt="hi", stream=False)
+    assert answer.status_code == 500
+    assert "model runner has unexpectedly stopped" in answer.json()["error"]
+    assert simulation.say("llama3.2")["done"]
+    assert simulation.runner() != lost
+    assert simulation.state()["runners"][0]["real_gpu_bytes"] == 0
 
 
 @pytest.mark.p(23)
-def test_any_fault_of_the_driver_can_be_passed_on(simulation: Simulation, nvml: Path) -> None:
-    simulation.inject("nvml", fault="unknown-error")
-    assert json.loads(nvml.read_text())["faults"] == ["unknown-error"]
+def test_a_gpu_that_is_lost_ends_the_answer_that_is_being_given(simulation: Simulation) -> None:
+    simulation.inject("slow-answers", factor=100)
+    with simulation.talking("llama3.2") as lines:
+        next(lines)
+        simulation.inject("gpu-lost")
+        *_, last = lines
+    assert last["error"].endswith("running the model: CUDA error: unspecified launch failure")
+
+
+@pytest.mark.p(23)
+def test_a_gpu_that_is_revoked_serves_what_runs_and_no_later_load(
+    simulation: Simulation, nvml: Path
+) -> None:
+    simulation.load("llama3.2")
+    runner = simulation.runner()
+    simulation.inject("gpu-revoked")
+    assert simulation.say("llama3.2")["done"]
+    assert simulation.runner() == runner
+    assert on_gpu(nvml)
+    simulation.unload("llama3.2")
+    simulation.load("llama3.2")
+    assert simulation.ps()["llama3.2"].size_vram
+    eventually(lambda: on_gpu(nvml) == 0, "an empty GPU")
+
+
+@pytest.mark.p(23)
+def test_a_fault_of_the_driver_that_there_is_not_is_refused_with_those_that_there_are(
+    simulation: Simulation,
+) -> None:
+    refusals = {
+        "hung": "NVML has no fault `hung`; did you mean `hang`?",
+        "x": "NVML has no fault `x`; there are: no-driver, gpu-lost, unknown-error,",
+        "hang:GPU-1": "`hang:GPU-1`: after the colon stands a function, as nvmlDeviceGetMemory",
+    }
+    for fault, sentence in refusals.items():
+        answer = simulation.control.post("/faults/nvml", json={"fault": fault})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith(sentence)
+    assert set(nvml_faults.NAMES) == set(state.FAULTS)
 
 
 @pytest.mark.p(25)
@@ -273,17 +316,19 @@ def test_a_pull_may_fail_in_a_good_answer(
     assert pull(simulation)[-1] == {"status": "success"}
 
 
-def test_a_context_may_shrink_until_the_model_fits(simulation: Simulation) -> None:
-    simulation.inject("gpu-memory-taken", bytes=17 * GIB)
-    with_all = simulation.http.post("/api/generate", json={"model": "llama3.2"})
-    assert with_all.status_code == 200
-    before = simulation.ps()["llama3.2"]
-    simulation.unload("llama3.2")
-    eventually(lambda: not simulation.ps(), "an empty list")
-    simulation.inject("context-reduced")
-    simulation.load("llama3.2")
-    after = simulation.ps()["llama3.2"]
-    assert after.context_length <= before.context_length
+def test_a_context_may_shrink_until_the_model_fits() -> None:
+    options = ("--model", "llama3.2", "--gpu-memory", "24GiB", "--speed", "100")
+    with simulating(*options) as simulation:
+        simulation.inject("gpu-memory-taken", bytes=20 * GIB)
+        simulation.load("llama3.2")
+        before = simulation.ps()["llama3.2"]
+        simulation.unload("llama3.2")
+        eventually(lambda: not simulation.ps(), "an empty list")
+        simulation.inject("context-reduced")
+        simulation.load("llama3.2")
+        after = simulation.ps()["llama3.2"]
+    assert (before.context_length, after.context_length) == (32_768, 4096)
+    assert before.size_vram < before.size
     assert after.size_vram == after.size
 
 
@@ -295,8 +340,39 @@ def test_answers_may_be_slow(simulation: Simulation) -> None:
 
 
 def test_somebody_else_may_answer(simulation: Simulation) -> None:
-    simulation.inject("wrong-provider", model="gpt-remote")
-    assert simulation.say("llama3.2")["model"] == "gpt-remote"
+    simulation.load("llama3.2")
+    listed, loaded = simulation.installed(), simulation.ps()
+    simulation.inject("wrong-provider", model="gpt-remote", server="gateway")
+    said = simulation.say("a-model-that-nobody-has")
+    assert (said["model"], said["done"]) == ("gpt-remote", True)
+    with simulation.talking("llama3.2") as lines:
+        assert len(list(lines)) > 1
+    root = simulation.http.get("/")
+    assert (root.text, root.headers["server"]) == ("Ollama is running", "gateway")
+    assert simulation.http.get("/api/version").json() == {"version": "0.5.7"}
+    assert list(simulation.installed()) == ["gpt-remote"]
+    assert not simulation.installed().items() & listed.items()
+    assert simulation.ps() == {}
+    chat = simulation.post("/v1/chat/completions", model="x", messages=[], stream=True)
+    assert chat.headers["content-type"] == "text/event-stream"
+    assert chat.text.endswith("data: [DONE]\n\n")
+    assert simulation.post("/api/show", model="llama3.2").status_code == 404
+    simulation.clear("wrong-provider")
+    assert (simulation.installed(), simulation.ps()) == (listed, loaded)
+
+
+@pytest.mark.p(36)
+def test_wrong_bytes_from_a_registry_are_thrown_away(simulation: Simulation) -> None:
+    with registry.running() as source:
+        name = source.put("pulled", models.unseen())
+        simulation.inject("wrong-digest")
+        answer = simulation.post("/api/pull", model=name, insecure=True)
+        error = json.loads(answer.text.splitlines()[-1])["error"]
+        want, got = re.findall("sha256:[0-9a-f]{64}", error)
+        assert want != got
+        simulation.clear("wrong-digest")
+        answer = simulation.post("/api/pull", model=name, insecure=True)
+        assert json.loads(answer.text.splitlines()[-1]) == {"status": "success"}
 
 
 def cpu_ticks(pid: int) -> int:

@@ -1,5 +1,7 @@
 """What is the simulator's own: its time, its scenarios, its size, and its words for mistakes."""
 
+import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -16,11 +18,11 @@ from contract.simulator.serving import simulating
 KIB_IN_MIB = 1024
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
+def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The simulator, until it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "stoker_simulator", *options],
-        env={"PATH": os.environ["PATH"], "OLLAMA_HOST": "127.0.0.1:0"},
+        env={"PATH": os.environ["PATH"], "OLLAMA_HOST": "127.0.0.1:0", **environment},
         capture_output=True,
         text=True,
         timeout=20,
@@ -167,6 +169,29 @@ def test_a_taken_port_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        (
+            {"STOKER_SIMULATOR": "--model 'x"},
+            "STOKER_SIMULATOR: `--model 'x`: No closing quotation",
+        ),
+        (
+            {"OLLAMA_MODELS": "/dev/null/x"},
+            "OLLAMA_MODELS: cannot write /dev/null/x/blobs: Not a d",
+        ),
+        ({"OLLAMA_HOST": "here:there"}, "OLLAMA_HOST: `here:there` has no port that is a number"),
+    ],
+)
+def test_a_bad_environment_is_refused_with_its_name(
+    environment: dict[str, str], sentence: str
+) -> None:
+    done = run("--model", "tinyllama", **environment)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "sentence"),
     [
         ("POST", "/faults/queue-ful", {}, "did you mean `queue-full`?"),
@@ -183,6 +208,28 @@ def test_the_control_port_says_what_is_wrong(
         answer = simulation.control.request(method, path, json=body)
         assert answer.status_code in {400, 404}
         assert sentence in answer.json()["error"]
+
+
+def test_an_upload_of_any_length_goes_to_the_disk() -> None:
+    piece, pieces = bytes(range(256)) * 4096, 100
+    digest = hashlib.sha256(piece * pieces).hexdigest()
+    with simulating() as simulation:
+        url = f"/api/blobs/sha256:{digest}"
+        assert simulation.http.head(url).status_code == 404
+        sent = simulation.http.post(url, content=itertools.repeat(piece, pieces))
+        assert sent.status_code == 201
+        assert simulation.http.head(url).status_code == 200
+        assert resident_kib(simulation.processes.pid) < 40 * KIB_IN_MIB
+        blob = simulation.store / "blobs" / f"sha256-{digest}"
+        assert blob.stat().st_size == len(piece) * pieces
+        wrong = simulation.http.post(f"/api/blobs/sha256:{'0' * 64}", content=piece)
+        assert wrong.status_code == 400
+        assert len(list(blob.parent.iterdir())) == 1
+
+
+def test_options_may_stand_in_the_environment() -> None:
+    with simulating("--model", "tinyllama", STOKER_SIMULATOR="--model 'llama3.2'") as simulation:
+        assert set(simulation.installed()) == {"tinyllama:latest", "llama3.2:latest"}
 
 
 def test_it_leaves_nothing_behind() -> None:

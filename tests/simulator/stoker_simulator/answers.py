@@ -2,10 +2,11 @@
 
 import random
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from stoker_simulator.connections import Connection
 from stoker_simulator.engine import Engine, Holding
 from stoker_simulator.errors import ApiError, RunnerGoneError
 from stoker_simulator.go_time import SECOND
@@ -25,7 +26,7 @@ GONE_BEFORE = (
     "model runner has unexpectedly stopped, this may be due to resource limitations or an internal"
     " error, check ollama server logs for details"
 )
-GONE_MEANWHILE = "an error was encountered while running the model: unexpected EOF"
+GONE_MEANWHILE = "an error was encountered while running the model: "
 
 
 @dataclass(frozen=True)
@@ -61,34 +62,37 @@ class Speaker:
         self, holding: Holding, prompt: str, options: Options
     ) -> AsyncGenerator[Said, None]:
         """The answer to this prompt, one word at a time; ApiError 500 when the runner dies."""
-        async with self._answering(holding):
-            started = self._clock.now()
-            tokens = token_count(prompt)
-            await self._read_prompt(holding, tokens)
-            began = self._clock.now()
-            seed = self._seed(prompt, options)
-            most, reason = _length(holding, options, seed)
-            said, due = 0, began
-            try:
+        said = 0
+        try:
+            async with self._answering(holding) as connection:
+                started = self._clock.now()
+                tokens = token_count(prompt)
+                await self._read_prompt(holding, tokens)
+                began = due = self._clock.now()
+                seed = self._seed(prompt, options)
+                most, reason = _length(holding, options, seed)
                 while said < most:
                     count, due = await self._due(holding, due)
-                    for word in await holding.process.say(seed + said, min(count, most - said)):
+                    await self._use_gpu(holding)
+                    count = min(count, most - said)
+                    for word in await holding.process.say(connection, seed + said, count):
                         yield Said(f" {word}" if said else word)
                         said += 1
-            except RunnerGoneError:
-                raise ApiError(500, GONE_MEANWHILE if said else GONE_BEFORE) from None
-            ended = self._clock.now()
-            yield Said("", Counts(reason, tokens, began - started, said, ended - began))
+                ended = self._clock.now()
+                yield Said("", Counts(reason, tokens, began - started, said, ended - began))
+        except RunnerGoneError as error:
+            raise ApiError(500, f"{GONE_MEANWHILE}{error}" if said else GONE_BEFORE) from None
 
     async def embed(self, holding: Holding, text: str) -> tuple[list[float], int]:
         """The vector of a text, of length 1, and how many tokens the text has."""
-        async with self._answering(holding):
-            tokens = token_count(text)
-            await self._read_prompt(holding, tokens)
-            try:
-                await holding.process.ping()
-            except RunnerGoneError:
-                raise ApiError(500, GONE_BEFORE) from None
+        tokens = token_count(text)
+        try:
+            async with self._answering(holding) as connection:
+                await self._read_prompt(holding, tokens)
+                await self._use_gpu(holding)
+                await holding.process.say(connection, 0, 1)
+        except RunnerGoneError:
+            raise ApiError(500, GONE_BEFORE) from None
         width = holding.load.request.embedding_length
         source = random.Random(zlib.crc32(text.encode()))
         vector = [source.gauss(0, 1) for _ in range(width)]
@@ -96,14 +100,15 @@ class Speaker:
         return [round(value / length, 8) for value in vector], tokens
 
     @asynccontextmanager
-    async def _answering(self, holding: Holding) -> AsyncIterator[None]:
-        """Waits for a slot of the runner, and shows it as busy for as long as the block lasts."""
+    async def _answering(self, holding: Holding) -> AsyncIterator[Connection]:
+        """A request to the runner, which waits for a slot of it and shows it as busy."""
         async with holding.slots:
             holding.answers += 1
             self._engine.happened("")
             event = ""
             try:
-                yield
+                async with holding.process.answering() as connection:
+                    yield connection
                 event = "answered"
             finally:
                 holding.answers -= 1
@@ -117,12 +122,18 @@ class Speaker:
             holding.is_cold = False
             seconds += hardware.load_seconds(demand) * COLD_SHARE
         if seconds >= LEAST_SLEEP_SECONDS:
-            with _spinning(holding):
+            with holding.process.spinning():
                 await self._clock.sleep(int(seconds * SECOND))
+
+    async def _use_gpu(self, holding: Holding) -> None:
+        """Ends the runner, as a CUDA error does, if it has to compute on a GPU that is gone."""
+        if holding.on_gpu and self._faults.is_on("gpu-lost"):
+            await holding.process.kill()
+            raise RunnerGoneError("CUDA error: unspecified launch failure")
 
     async def _until_no_hang(self, holding: Holding) -> None:
         if self._faults.is_on("generation-hang"):
-            with _spinning(holding):
+            with holding.process.spinning():
                 await self._faults.until_over("generation-hang")
 
     async def _due(self, holding: Holding, due: int) -> tuple[int, int]:
@@ -142,16 +153,6 @@ class Speaker:
         if options.temperature and options.seed < 0:
             return self._random.getrandbits(32)
         return zlib.crc32(f"{prompt} {options.seed}".encode())
-
-
-@contextmanager
-def _spinning(holding: Holding) -> Iterator[None]:
-    """Keeps the runner busy, as one that computes."""
-    holding.process.spin(on=True)
-    try:
-        yield
-    finally:
-        holding.process.spin(on=False)
 
 
 def token_count(text: str) -> int:

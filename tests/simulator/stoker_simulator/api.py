@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
-from stoker_simulator import catalog, inference, openai, pull
+from stoker_simulator import catalog, inference, openai, provider, pull
 from stoker_simulator.errors import ApiError
 from stoker_simulator.http import Request, Response
 from stoker_simulator.service import Service
@@ -51,6 +51,9 @@ class Api:
         """Answers one request, whatever it is."""
         if self._is_local and not _is_allowed(request.headers.get("host", "")):
             response.send(403)
+            return
+        if self._service.faults.is_on("wrong-provider"):
+            await provider.answer(self._service, request, response)
             return
         endpoint = _endpoint(request, response)
         if endpoint is None:

@@ -18,6 +18,7 @@ from stoker_simulator.service import Service
 STALL_TIME = 30 * SECOND
 MOST_TRIES = 6
 STEPS_OF_SHELF = 50
+_INVERTED = bytes(255 - byte for byte in range(256))
 
 
 class DiskFullError(FetchError):
@@ -50,19 +51,17 @@ class Blobs:
     def verify(self, digest: str) -> None:
         """Looks whether the blob is what its digest says; if not, it is thrown away."""
         path = self._service.store.blob_path(digest)
-        found = self._digest_of(path, digest)
+        found = self._digest_of(path)
         if found != digest:
             path.unlink()
             raise FetchError(
                 f"digest mismatch, file must be downloaded again: want {digest}, got {found}"
             )
 
-    def _digest_of(self, path: Path, promised: str) -> str:
-        if self._service.faults.is_on("wrong-digest"):
-            return f"sha256:{hashlib.sha256(b'wrong').hexdigest()}"
-        if self._service.shelf.find(self._name):
-            # These weights are a hole in a file, of many gigabytes.
-            return promised
+    def _digest_of(self, path: Path) -> str:
+        shape = self._service.shelf.find(self._name)
+        if shape is not None and path.name.endswith(shelf.weights_digest(shape)[7:]):
+            return shelf.real_digest(path, shape)
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
@@ -85,7 +84,7 @@ class Blobs:
         shape = self._service.shelf.find(self._name)
         if shape is not None:
             await self._pretend(download)
-            shelf.make_weights(self._service.store, shape)
+            shelf.make_weights(self._service.store, shape, self._arrived)
             return
         path = self._service.store.blob_path(blob["digest"])
         partial = path.with_name(path.name + "-partial")
@@ -119,6 +118,11 @@ class Blobs:
             raise DiskFullError("write: no space left on device")
         await self._service.faults.until_over("pull-stall")
 
+    def _arrived(self, piece: bytes) -> bytes:
+        """The bytes as they come out of the network: others, if that is the fault in force."""
+        wrong = self._service.faults.is_on("wrong-digest")
+        return piece.translate(_INVERTED) if wrong else piece
+
     async def _locate(self, digest: str) -> None:
         """Asks for the size, then for the place of the data, as Ollama does."""
         for method in ("HEAD", "GET"):
@@ -142,7 +146,7 @@ class Blobs:
                         file.truncate(start)
                         return False
                     await self._bite()
-                    file.write(piece.result())
+                    file.write(self._arrived(piece.result()))
                     file.flush()
                     download.tell(file.tell())
         return True

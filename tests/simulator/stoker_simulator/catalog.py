@@ -120,14 +120,18 @@ async def has_blob(service: Service, request: Request, response: Response) -> No
 async def put_blob(service: Service, request: Request, response: Response) -> None:
     """`POST /api/blobs/DIGEST`."""
     digest, path = _blob(service, request)
-    found = f"sha256:{hashlib.sha256(request.body).hexdigest()}"
     if path.exists():
         response.send(200)
-    elif found != digest:
+        return
+    request.content.seek(0)
+    found = f"sha256:{hashlib.file_digest(request.content, 'sha256').hexdigest()}"
+    if found != digest:
         raise ApiError(400, f'digest mismatch, expected "{digest}", got "{found}"')
-    else:
-        service.store.put_blob("", request.body)
-        response.send(201)
+    try:
+        service.store.put_file(path, request.content)
+    except OSError as error:
+        raise ApiError(500, f"write {path}: {(error.strerror or '').lower()}") from error
+    response.send(201)
 
 
 def _blob(service: Service, request: Request) -> tuple[str, Path]:

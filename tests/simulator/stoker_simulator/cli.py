@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ def _argument(parse: Callable[[str], int]) -> Callable[[str], int]:
     return parsed
 
 
+VARIABLE = "STOKER_SIMULATOR"
+
 _size = _argument(parse_size)
 
 _OPTIONS: tuple[tuple[str, Callable[[str], object], str, str], ...] = (
@@ -46,8 +49,9 @@ _OPTIONS: tuple[tuple[str, Callable[[str], object], str, str], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `stoker-simulator`; the process's exit status."""
-    parsed = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        parsed = parser().parse_args([*_of_environment(), *given])
         if parsed.command == "faults":
             sys.stdout.write(f"{faults.table()}\n")
         else:
@@ -58,12 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _of_environment() -> list[str]:
+    """More options, for a place where only the environment can be set, as in a pod."""
+    text = os.environ.get(VARIABLE, "")
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{VARIABLE}: `{text}`: {error}") from None
+
+
 def parser() -> argparse.ArgumentParser:
     """All that `stoker-simulator` understands."""
     command = argparse.ArgumentParser(
         prog="stoker-simulator",
         description="An Ollama without models: its API, its scheduler, its processes, and its"
-        " failures on command. OLLAMA_* variables mean what they mean to Ollama.",
+        " failures on command. OLLAMA_* variables mean what they mean to Ollama;"
+        f" {VARIABLE} may hold more of the options below.",
         epilog="example: stoker-simulator --model phi3:mini --gpu-memory 24GiB --control-port 0",
     )
     command.add_argument(

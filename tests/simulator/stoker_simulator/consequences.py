@@ -30,23 +30,16 @@ def _crash(engine: Engine) -> None:
         engine.faults.clear("runner-crash")
 
 
-def _lose_gpu(engine: Engine) -> None:
-    if engine.faults.is_on("gpu-lost"):
-        for holding in engine.holdings.values():
-            if holding.on_gpu:
-                holding.process.kill_now()
-
-
 def _limit_layers(engine: Engine) -> None:
     layers = engine.faults.number("partial-offload", "layers", -1)
-    engine.scheduler.most_gpu_layers = int(layers) if layers >= 0 else None
+    engine.scheduler.room.most_gpu_layers = int(layers) if layers >= 0 else None
 
 
 def _take_memory(engine: Engine) -> None:
     machine = engine.hardware.machine
     taken = int(engine.faults.number("gpu-memory-taken", "bytes", 0))
     left = max(0, machine.gpu_bytes - taken)
-    engine.scheduler.machine = replace(machine, gpu_bytes=left)
+    engine.scheduler.room.machine = replace(machine, gpu_bytes=left)
 
 
 def _refuse_loads(engine: Engine) -> None:
@@ -54,13 +47,12 @@ def _refuse_loads(engine: Engine) -> None:
 
 
 def _reduce_context(engine: Engine) -> None:
-    engine.scheduler.reduces_context = engine.faults.is_on("context-reduced")
+    engine.scheduler.room.reduces_context = engine.faults.is_on("context-reduced")
 
 
 _CONSEQUENCES: Mapping[str, Callable[[Engine], None]] = {
     "scheduler-deadlock": _freeze,
     "runner-crash": _crash,
-    "gpu-lost": _lose_gpu,
     "partial-offload": _limit_layers,
     "gpu-memory-taken": _take_memory,
     "queue-full": _refuse_loads,

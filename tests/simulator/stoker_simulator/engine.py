@@ -180,7 +180,7 @@ class Engine:
         answer = self.holdings[check.runner_id].process.ping()
         timer = self.clock.call_later(CHECK_TIMEOUT, answer.cancel)
 
-        def checked(answer: asyncio.Future[list[str]]) -> None:
+        def checked(answer: asyncio.Future[None]) -> None:
             timer.cancel()
             healthy = not answer.cancelled() and answer.exception() is None
             self.scheduler.checked(check, is_healthy=healthy, now=self.clock.now())

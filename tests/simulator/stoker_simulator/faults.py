@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stoker_simulator import nvml_faults
 from stoker_simulator.errors import UsageError
 from stoker_simulator.memory import GIB, Placement
 
@@ -25,6 +26,8 @@ class Fault:
     what: str
     parameters: Mapping[str, Value] = field(default_factory=dict)
     """With their defaults; their types are those of the defaults."""
+    checks: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
+    """What values of a parameter have to pass; UsageError from one that does not."""
 
 
 _TABLE = (
@@ -46,13 +49,21 @@ _TABLE = (
     Fault(
         "gpu-lost",
         "P23",
-        "the driver has lost the GPU: runners on it crash, loads go to the CPU, NVML fails",
+        "the GPU has fallen off the bus: what runs on it crashes at its next word, loads go to the"
+        " CPU, NVML says that it is lost",
+    ),
+    Fault(
+        "gpu-revoked",
+        "P23",
+        "the container may no longer open its GPU: what runs goes on, loads go to the CPU, NVML"
+        " fails with the unknown error",
     ),
     Fault(
         "nvml",
         "P23",
-        "NVML fails in this way, one of those that its stub knows",
+        "NVML fails in this way, for a function or a uuid that may follow a colon",
         {"fault": "no-permission"},
+        {"fault": nvml_faults.check},
     ),
     Fault(
         "partial-offload",
@@ -87,7 +98,7 @@ _TABLE = (
         "pulls end with an error in an answer whose status is 200",
         {"message": "max retries exceeded: EOF"},
     ),
-    Fault("wrong-digest", "P36", "pulled blobs are not what their digest says"),
+    Fault("wrong-digest", "P36", "downloads bring other bytes than those that were asked for"),
     Fault("disk-full", "P39", "pulls find no space on the disk"),
     Fault(
         "context-reduced",
@@ -98,8 +109,8 @@ _TABLE = (
     Fault(
         "wrong-provider",
         "R4",
-        "somebody else answers: the model in every answer is another one",
-        {"model": "gpt-remote"},
+        "somebody else answers: another server, with another version and another model",
+        {"model": "gpt-remote", "version": "0.5.7", "server": "gateway"},
     ),
 )
 
@@ -147,7 +158,7 @@ class Faults:
 
     def real_gpu_bytes(self, placement: Placement) -> int:
         """What a load really puts into the GPU's memory."""
-        lost = self.is_on("cpu-fallback") or self.is_on("gpu-lost")
+        lost = any(map(self.is_on, ("cpu-fallback", "gpu-lost", "gpu-revoked")))
         return 0 if lost else placement.gpu_bytes
 
     def _changed(self, name: str) -> None:
@@ -178,6 +189,8 @@ def check(name: str, parameters: Any) -> dict[str, Value]:
         if not isinstance(value, kinds) or isinstance(value, bool):
             kind = "a text" if kinds == (str,) else "a number"
             raise UsageError(f"`{parameter}` of `{name}` must be {kind}, not {value!r}")
+        if parameter in fault.checks:
+            fault.checks[parameter](str(value))
     return {**fault.parameters, **parameters}
 
 

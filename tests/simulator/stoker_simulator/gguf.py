@@ -95,13 +95,13 @@ def read_header(path: Path) -> Header:
         return Header(values, tuple(_tensor(file) for _ in range(tensor_count)))
 
 
-def write_header(path: Path, values: Mapping[str, str | int | float], parameters: int) -> None:
-    """A GGUF file of so many parameters, without their bytes."""
+def header(values: Mapping[str, str | int | float], parameters: int) -> bytes:
+    """The head of a GGUF file of so many parameters."""
     parts = [_MAGIC, struct.pack("<IQQ", _VERSION, 1, len(values))]
     for name, value in values.items():
         parts += [_packed(name), _packed_value(value)]
     parts += [_packed("output.weight"), struct.pack("<IQIQ", 1, parameters, 12, 0)]
-    path.write_bytes(b"".join(parts))
+    return b"".join(parts)
 
 
 def _packed(text: str) -> bytes:

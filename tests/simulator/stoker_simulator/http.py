@@ -11,9 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
 
+from stoker_simulator.body import Body
+from stoker_simulator.errors import ApiError
 from stoker_simulator.go_time import SECOND
 
+# Only uploads of blobs are longer, and those are not read in one piece.
+MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 _LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.[01]")
 
@@ -28,7 +33,16 @@ class Request:
     path: str
     headers: Mapping[str, str]
     """By name in small letters."""
-    body: bytes
+    content: SpooledTemporaryFile[bytes]
+
+    @property
+    def body(self) -> bytes:
+        """All of the content; ApiError 413 where nobody could mean it to be that long."""
+        self.content.seek(0)
+        body = self.content.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise ApiError(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+        return body
 
 
 Handler = Callable[[Request, "Response"], Awaitable[None]]
@@ -41,6 +55,8 @@ class Response:
         self._connection = connection
         self._is_head = is_head
         self._closes = closes
+        self.server = ""
+        """What the header of that name says; Ollama has none."""
         self.has_begun = False
 
     def send(
@@ -73,6 +89,8 @@ class Response:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if kind:
             lines.append(f"Content-Type: {kind}")
+        if self.server:
+            lines.append(f"Server: {self.server}")
         lines += [f"Date: {_date(self._connection.now() // SECOND)}", length]
         if self._closes:
             lines.append("Connection: close")
@@ -108,6 +126,8 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._received = b""
+        self._head: tuple[str, str, dict[str, str]] | None = None
+        self._body: Body | None = None
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
 
@@ -123,6 +143,8 @@ class _Connection(asyncio.Protocol):
         self._server.connections.discard(self)
         if self._task is not None:
             self._task.cancel()
+        elif self._body is not None:
+            self._body.content.close()
 
     def pause_writing(self) -> None:
         self._writable = asyncio.get_running_loop().create_future()
@@ -134,7 +156,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if self._task is None:
-            self._next()
+            self._read()
 
     # Answering
 
@@ -152,78 +174,68 @@ class _Connection(asyncio.Protocol):
 
     # Reading
 
-    def _next(self) -> None:
-        """Begins with the next request, if it has come in whole."""
+    def _read(self) -> None:
+        """Reads what has come in, and begins with the request once that is whole."""
+        try:
+            if self._body is None and not self._read_head():
+                return
+            assert self._body is not None
+            received, self._received = self._received, b""
+            self._body.feed(received)
+        except ValueError:
+            self._refuse(400)
+        except OSError:
+            # There is no place for the body on the disk.
+            self._refuse(500)
+        else:
+            if self._body.is_whole:
+                self._begin(self._body)
+
+    def _read_head(self) -> bool:
+        """Whether the head of the next request is there; ValueError if it is none."""
         head, end, rest = self._received.partition(b"\r\n\r\n")
         if not end:
             if len(head) > MAX_HEAD_BYTES:
                 self._refuse(431)
-            return
+            return False
         line, *fields = head.split(b"\r\n")
         matched = _LINE.fullmatch(line)
         if matched is None:
-            self._refuse(400)
-            return
+            raise ValueError(line)
         headers = _headers(fields)
-        try:
-            body, rest = _body(headers, rest)
-        except ValueError:
-            self._refuse(400)
-            return
-        if body is None:
-            self._expect(headers)
-            return
         self._received = rest
-        request = Request(matched[1].decode(), matched[2].decode(errors="replace"), headers, body)
+        self._head = (matched[1].decode(), matched[2].decode(errors="replace"), headers)
+        self._body = Body(headers)
+        if headers.get("expect", "") == "100-continue" and not rest:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return True
+
+    def _begin(self, body: Body) -> None:
+        assert self._head is not None
+        request = Request(*self._head, content=body.content)
+        self._received, self._body = body.rest, None
         self._task = asyncio.create_task(self._answer(request))
 
-    def _expect(self, headers: dict[str, str]) -> None:
-        if headers.pop("expect", "") == "100-continue" and self._received.endswith(b"\r\n\r\n"):
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
     def _refuse(self, status: int) -> None:
-        body = f"{status} {_phrase(status)}".encode()
-        Response(self, is_head=False, closes=True).send(status, body, "text/plain; charset=utf-8")
+        text = f"{status} {_phrase(status)}".encode()
+        Response(self, is_head=False, closes=True).send(status, text, "text/plain; charset=utf-8")
         self.close()
 
     async def _answer(self, request: Request) -> None:
         closes = request.headers.get("connection", "").lower() == "close"
         response = Response(self, is_head=request.method == "HEAD", closes=closes)
-        await self._server.handler(request, response)
+        with request.content:
+            await self._server.handler(request, response)
         self._task = None
         if closes:
             self.close()
         elif self._received:
-            self._next()
+            self._read()
 
 
 def _headers(fields: list[bytes]) -> dict[str, str]:
     pairs = (field.decode("latin-1").partition(":") for field in fields)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _body(headers: Mapping[str, str], received: bytes) -> tuple[bytes | None, bytes]:
-    """The body and what follows it; no body while it is not all there."""
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        return _dechunked(received)
-    length = int(headers.get("content-length", "0"))
-    if length < 0:
-        raise ValueError(length)
-    return (received[:length], received[length:]) if len(received) >= length else (None, received)
-
-
-def _dechunked(received: bytes) -> tuple[bytes | None, bytes]:
-    body, position = b"", 0
-    while (end := received.find(b"\r\n", position)) >= 0:
-        size = int(received[position:end].partition(b";")[0], 16)
-        start = end + 2
-        if len(received) < start + size + 2:
-            break
-        body += received[start : start + size]
-        position = start + size + 2
-        if not size:
-            return body, received[position:]
-    return None, received
 
 
 @functools.cache

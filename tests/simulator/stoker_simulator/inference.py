@@ -46,7 +46,7 @@ async def generate(service: Service, request: Request, response: Response) -> No
     """`POST /api/generate`."""
     body = read_object(request.body, "GenerateRequest", _GENERATE)
     turn = _turn(body, service.model(body.get("model", "")), body.get("prompt", ""))
-    form = LinesForm(shown_name(service, body))
+    form = LinesForm(body.get("model", ""))
     if not unloads(service, turn, form, response):
         _require_capabilities(turn, body, "generate")
         await answer(service, turn, form, response)
@@ -58,7 +58,7 @@ async def chat(service: Service, request: Request, response: Response) -> None:
     if not body.get("model"):
         raise ApiError(400, "model is required")
     turn = _turn(body, service.model(body["model"]), prompt_of(body.get("messages", [])))
-    form = ChatForm(shown_name(service, body))
+    form = ChatForm(body.get("model", ""))
     if not unloads(service, turn, form, response):
         _require_capabilities(turn, body, "chat")
         await answer(service, turn, form, response)
@@ -139,11 +139,6 @@ def unloads(service: Service, turn: Turn, form: Form, response: Response) -> boo
     service.engine.unload(str(turn.model.weights))
     response.send(200, form.only("unload", service.clock.now()), form.whole_kind)
     return True
-
-
-def shown_name(service: Service, body: Json) -> str:
-    """The model that an answer names: the one that was asked for, unless somebody else answers."""
-    return service.faults.text("wrong-provider", "model", body.get("model", ""))
 
 
 def prompt_of(messages: list[Any]) -> str:

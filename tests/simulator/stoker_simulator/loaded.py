@@ -11,7 +11,6 @@ class Policy:
     """The settings that the scheduler needs. Times are in nanoseconds."""
 
     keep_alive: int
-    max_loaded: int = 0
     max_queue: int = 512
     recovery: int = 0
     """How long the memory of a GPU takes to be free again when a runner has ended."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from stoker_simulator.engine import Engine
+from stoker_simulator.nvml_faults import UUID
 
 DRIVER = "580.159.03"
-UUID = "GPU-00000000-0000-0000-0000-000000000000"
 # What the driver keeps for itself.
 RESERVED_BYTES = 512 * 1024**2
 
@@ -42,8 +42,12 @@ class NvmlState:
 
     def _faults(self) -> list[str]:
         faults = self._engine.faults
-        found = [f"gpu-lost:{UUID}"] if faults.is_on("gpu-lost") else []
-        return [*found, faults.text("nvml", "fault", "")] if faults.is_on("nvml") else found
+        found = {
+            "gpu-lost": f"gpu-lost:{UUID}",
+            "gpu-revoked": "unknown-error",
+            "nvml": faults.text("nvml", "fault", ""),
+        }
+        return [told for name, told in found.items() if faults.is_on(name)]
 
     def _device(self) -> dict[str, Any]:
         engine = self._engine

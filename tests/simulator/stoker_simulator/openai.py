@@ -9,7 +9,7 @@ from stoker_simulator.forms import ChatCompletionForm, Form, OpenAiForm, openai_
 from stoker_simulator.go_json import Json, read_object
 from stoker_simulator.go_time import SECOND
 from stoker_simulator.http import Request, Response
-from stoker_simulator.inference import Turn, answer, prompt_of, shown_name
+from stoker_simulator.inference import Turn, answer, prompt_of
 from stoker_simulator.names import parse_name
 from stoker_simulator.service import Service
 from stoker_simulator.store import Installed
@@ -30,14 +30,14 @@ async def chat_completions(service: Service, request: Request, response: Respons
     body = _read(request, "ChatCompletionRequest", _CHAT)
     if not body.get("messages"):
         raise BadRequestError(400, "[] is too short - 'messages'")
-    form = ChatCompletionForm(shown_name(service, body), with_usage=_wants_usage(body))
+    form = ChatCompletionForm(body.get("model", ""), with_usage=_wants_usage(body))
     await _answer(service, body, prompt_of(body["messages"]), form, response)
 
 
 async def completions(service: Service, request: Request, response: Response) -> None:
     """`POST /v1/completions`."""
     body = _read(request, "CompletionRequest", _COMPLETION)
-    form = OpenAiForm(shown_name(service, body), with_usage=_wants_usage(body))
+    form = OpenAiForm(body.get("model", ""), with_usage=_wants_usage(body))
     await _answer(service, body, body.get("prompt", ""), form, response)
 
 
@@ -59,7 +59,7 @@ async def embeddings(service: Service, request: Request, response: Response) -> 
     ]
     tokens = sum(count for _, count in vectors)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    listed = {"object": "list", "data": data, "model": shown_name(service, body), "usage": usage}
+    listed = {"object": "list", "data": data, "model": body.get("model", ""), "usage": usage}
     response.send(200, encode(listed) + b"\n", PLAIN_JSON)
 
 

@@ -1,32 +1,29 @@
 """The runner processes, as the server sees them: started, asked, watched and ended."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from stoker_simulator.errors import RunnerGoneError
-
-Answer = asyncio.Future[list[str]]
+from stoker_simulator.connections import Connection, Connections, Line
+from stoker_simulator.orders import Orders, open_orders
 
 _SCRIPT = Path(__file__).with_name("runner.py")
 
 
-class RunnerProcess(asyncio.Protocol):
-    """One runner process, and the connection to it; get one with `start()`."""
+class RunnerProcess:
+    """One runner process; get one with `start()`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, orders: Orders) -> None:
         loop = asyncio.get_running_loop()
         self._process = process
-        self._transport: asyncio.Transport | None = None
-        self._rest = b""
-        self._answers: dict[int, Answer] = {}
-        self._asked = 0
+        self._connections = Connections(port)
+        self._orders = orders
         self._is_killed = False
         self.ended: asyncio.Future[int] = loop.create_future()
         """Its exit status, once it has one."""
@@ -37,17 +34,22 @@ class RunnerProcess(asyncio.Protocol):
     def pid(self) -> int:
         return self._process.pid
 
-    def ping(self) -> Answer:
+    def ping(self) -> asyncio.Future[Any]:
         """Done when the runner has answered; RunnerGoneError when it never will."""
-        return self._ask("ping", "")
+        return self._connections.ask_health()
 
-    def say(self, seed: int, count: int) -> Answer:
-        """The next words of an answer."""
-        return self._ask("say", f" {seed} {count}")
+    def answering(self) -> AbstractAsyncContextManager[Connection]:
+        """A request to the runner, for as long as the block lasts; RunnerGoneError without one."""
+        return self._connections.answering()
 
-    def spin(self, *, on: bool) -> None:
-        """Lets it keep a core busy, as a runner does that reads a long prompt."""
-        self._write(b"spin on\n" if on else b"spin off\n")
+    def say(self, connection: Connection, first: int, count: int) -> Line:
+        """The words of these numbers, once they have come over this connection."""
+        self._orders.say(connection.number, first, count)
+        return connection.expect()
+
+    def spinning(self) -> AbstractContextManager[None]:
+        """Keeps the runner busy, as one that computes."""
+        return self._orders.spinning()
 
     def kill_now(self) -> None:
         if not self.ended.done():
@@ -64,50 +66,12 @@ class RunnerProcess(asyncio.Protocol):
         """Whether something of it is to come at once: its end, or an answer."""
         if self.ended.done():
             return False
-        return self._is_killed or (bool(self._open_answers()) and not self._is_stopped())
+        return self._is_killed or (bool(self._connections.expected()) and not self._is_stopped())
 
     async def moved(self) -> None:
         """Returns when an answer has come, or the process has ended."""
-        events: list[asyncio.Future[Any]] = [self.ended, *self._open_answers()]
+        events: list[asyncio.Future[Any]] = [self.ended, *self._connections.expected()]
         await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
-
-    # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            _, number, *words = line.decode().split()
-            answer = self._answers.pop(int(number), None)
-            if answer is not None and not answer.done():
-                answer.set_result(words)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._transport = None
-        answers, self._answers = self._answers, {}
-        for answer in answers.values():
-            if not answer.done():
-                answer.set_exception(RunnerGoneError("unexpected EOF"))
-
-    def _ask(self, verb: str, rest: str) -> Answer:
-        answer: Answer = asyncio.get_running_loop().create_future()
-        if self._transport is None:
-            answer.set_exception(RunnerGoneError("connection refused"))
-            return answer
-        self._asked += 1
-        self._answers[self._asked] = answer
-        self._write(f"{verb} {self._asked}{rest}\n".encode())
-        return answer
-
-    def _open_answers(self) -> list[Answer]:
-        return [answer for answer in self._answers.values() if not answer.done()]
-
-    def _write(self, line: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(line)
 
     def _is_stopped(self) -> bool:
         try:
@@ -119,30 +83,34 @@ class RunnerProcess(asyncio.Protocol):
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._watch)
         os.close(self._watch)
-        status = self._process.wait()
-        if self._transport is not None:
-            self._transport.abort()
-        self.ended.set_result(status)
+        self.ended.set_result(self._process.wait())
 
 
 async def start(program: Path, weights: Path) -> RunnerProcess:
-    """Starts a runner for these weights; it is connected, but nobody knows yet if it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Starts a runner for these weights; nobody knows yet if it answers."""
+    ours, theirs = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listener, theirs:
         port = listener.getsockname()[1]
-        # In the server's process group and with its output, like Ollama's.
+        # In the server's process group, like Ollama's.
         process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond
-            [program, "-I", "-S", _SCRIPT, "runner", "--model", weights, "--port", str(port)],
+            [program, "runner", "--model", weights, "--port", str(port)],
+            cwd=program.parent,
             stdin=listener.fileno(),
+            stdout=theirs.fileno(),
         )
-    runner = RunnerProcess(process)
-    # The kernel takes the connection before the process is there to accept it.
-    with contextlib.suppress(OSError):
-        await asyncio.get_running_loop().create_connection(lambda: runner, "127.0.0.1", port)
-    return runner
+    return RunnerProcess(process, port, await open_orders(ours))
 
 
-def link_program(folder: Path) -> Path:
-    """A Python that shows up as `ollama` where processes are listed."""
+def link_program(folder: Path, command: str = "runner", script: Path = _SCRIPT) -> Path:
+    """A Python that looks like Ollama where processes are listed: `ollama runner --model …`.
+
+    The command is a script in the folder, which it has to be started in. The folder is a virtual
+    environment, an empty one, so that nothing is imported of what is installed.
+    """
+    python = Path(sys.executable).resolve()
+    (folder / command).symlink_to(script)
+    settings = f"home = {python.parent}\ninclude-system-site-packages = false\n"
+    (folder / "pyvenv.cfg").write_text(settings)
     link = folder / "ollama"
-    link.symlink_to(Path(sys.executable).resolve())
+    link.symlink_to(python)
     return link

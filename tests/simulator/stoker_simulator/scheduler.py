@@ -12,14 +12,13 @@ It follows `server/sched.go` of Ollama 0.17.4, whose two loops and locks are reb
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stoker_simulator.effects import Check, Effect, End, Grant, Load, Refuse
 from stoker_simulator.loaded import Policy, Runner
-from stoker_simulator.memory import Machine, Placement, fit, reduced_contexts, too_big
 from stoker_simulator.requests import Request
+from stoker_simulator.room import Room, victim
 
-MODELS_PER_GPU = 3
 QUEUE_FULL = "server busy, please try again.  maximum pending requests exceeded"
 
 
@@ -34,16 +33,13 @@ class _Active:
 class Scheduler:
     """Decides. Tell it what happens, then carry out what `take()` returns."""
 
-    def __init__(self, policy: Policy, machine: Machine) -> None:
+    def __init__(self, policy: Policy, room: Room) -> None:
         self.policy = policy
-        self.machine = machine
+        self.room = room
         self.is_frozen = False
         """Whether the queue has stopped moving, as in the dead-locks that were reported."""
         self.refuses_loads = False
         """Whether the queue says that it is full, whatever is in it."""
-        self.reduces_context = False
-        """Whether a context that nobody asked for shrinks until the model fits (from 0.30)."""
-        self.most_gpu_layers: int | None = None
         self.loaded: dict[str, Runner] = {}
         self._queue: deque[Request] = deque()
         self._active: _Active | None = None
@@ -219,8 +215,8 @@ class Scheduler:
             self._effects.append(Check(request, runner.id, is_first=False))
         elif runner is not None:
             self._make_room(runner)
-        elif len(self.loaded) >= (self.policy.max_loaded or MODELS_PER_GPU):
-            self._make_room(self._victim())
+        elif self.room.is_full(self.loaded.values()):
+            self._make_room(victim(self.loaded.values()))
         else:
             self._load(request)
 
@@ -230,25 +226,15 @@ class Scheduler:
             self._next()
 
     def _load(self, request: Request) -> None:
-        placement = self._placement(request)
+        placement = self.room.place(request, self.loaded.values())
         if placement is not None:
             self._runners += 1
             self._effects.append(Load(request, self._runners, placement))
         elif self.loaded:
-            self._make_room(self._victim())
+            self._make_room(victim(self.loaded.values()))
         else:
-            self._effects.append(Refuse(request, 500, too_big(request.demand, self.machine)))
+            self._effects.append(Refuse(request, 500, self.room.refusal(request)))
             self._next()
-
-    def _placement(self, request: Request) -> Placement | None:
-        demands = [request.demand]
-        if self.reduces_context and request.context_is_automatic:
-            smaller = reduced_contexts(request.demand.context)
-            demands += [replace(request.demand, context=context) for context in smaller]
-        used = [runner.placement for runner in self.loaded.values()]
-        asked = (request.options.num_gpu, self.most_gpu_layers)
-        limit = min((n for n in asked if n is not None and n >= 0), default=request.demand.layers)
-        return fit(demands, used, self.machine, limit)
 
     def _load_ended(self, load: Load, failure: str | None) -> None:
         request = load.request
@@ -268,11 +254,6 @@ class Scheduler:
         self._next()
 
     # Making room
-
-    def _victim(self) -> Runner:
-        """Who leaves: the shortest keep-alive, then the first by path; but idle ones before all."""
-        order = sorted(self.loaded.values(), key=lambda one: (one.keep_alive, one.request.key))
-        return next((runner for runner in order if not runner.users), order[0])
 
     def _make_room(self, runner: Runner) -> None:
         assert self._active is not None

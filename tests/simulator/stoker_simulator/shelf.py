@@ -7,8 +7,9 @@ size, which takes a few kilobytes on disk.
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from stoker_simulator import gguf
 from stoker_simulator.names import Name, parse_name
@@ -80,17 +81,30 @@ def known_names() -> str:
 
 
 def install(store: Store, shape: Shape) -> None:
-    """Makes the model and puts it into the store."""
-    make_weights(store, shape)
-    store.put_manifest(parse_name(shape.name), manifest(store, shape))
+    """Makes the model and puts it into the store, unless it is there: the disk may be read-only."""
+    name = parse_name(shape.name)
+    found = store.find(name)
+    if found is None or found.weights != store.blob_path(weights_digest(shape)):
+        make_weights(store, shape)
+        store.put_manifest(name, manifest(store, shape))
 
 
-def make_weights(store: Store, shape: Shape) -> None:
-    """Makes the file of the weights: a head, and a hole of the right size."""
+def make_weights(store: Store, shape: Shape, arrived: Callable[[bytes], bytes] = bytes) -> None:
+    """Makes the file of the weights: a head, as it has arrived, and a hole of the right size."""
     path = store.blob_path(weights_digest(shape))
     path.parent.mkdir(parents=True, exist_ok=True)
-    gguf.write_header(path, _values(shape), shape.parameters)
+    path.write_bytes(arrived(_head(shape)))
     os.truncate(path, shape.bytes)
+
+
+def real_digest(path: Path, shape: Shape) -> str:
+    """The digest of what is in this file; of made weights, only the head can be looked at."""
+    head = _head(shape)
+    with path.open("rb") as file:
+        found = file.read(len(head))
+    if found == head:
+        return weights_digest(shape)
+    return f"sha256:{hashlib.sha256(found).hexdigest()}"
 
 
 def manifest(store: Store, shape: Shape) -> bytes:
@@ -123,6 +137,10 @@ def human_count(parameters: int) -> str:
         if parameters >= size:
             return f"{parameters / size:.{digits if parameters % size else 0}f}{letter}"
     return str(parameters)
+
+
+def _head(shape: Shape) -> bytes:
+    return gguf.header(_values(shape), shape.parameters)
 
 
 def _values(shape: Shape) -> dict[str, str | int | float]:

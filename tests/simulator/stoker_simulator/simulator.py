@@ -4,6 +4,8 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from stoker_simulator.http import Server
 from stoker_simulator.loaded import Policy
 from stoker_simulator.nvml_state import NvmlState
 from stoker_simulator.play import Step, play
+from stoker_simulator.room import Room
 from stoker_simulator.runners import link_program
 from stoker_simulator.scheduler import Scheduler
 from stoker_simulator.service import Service
@@ -49,7 +52,7 @@ class Plan:
 
 async def run(plan: Plan) -> None:
     """Serves until SIGTERM or SIGINT, and ends its runners then."""
-    with tempfile.TemporaryDirectory(prefix="stoker-simulator-") as folder:
+    with _home() as folder:
         service = build(plan, Path(folder))
         servers = [await _serve_api(plan, service)]
         if plan.control_port is not None:
@@ -58,6 +61,17 @@ async def run(plan: Plan) -> None:
         for server in servers:
             server.stop()
         service.engine.kill_all()
+
+
+def _home() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that goes with the simulator."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="stoker-simulator-")
+    except OSError as error:
+        raise UsageError(
+            f"it needs a folder to write into: /tmp, or the one that TMPDIR names"
+            f" ({error.strerror})"
+        ) from error
 
 
 async def _serve_api(plan: Plan, service: Service) -> Server:
@@ -85,21 +99,23 @@ async def _listen(server: Server, host: str, port: int) -> int:
 
 def build(plan: Plan, home: Path) -> Service:
     """The parts of a simulator, joined; what it has to write goes below `home`."""
-    settings, machine = plan.settings, plan.hardware.machine
-    clock, faults = Clock(plan.speed), Faults()
-    policy = Policy(settings.keep_alive, settings.max_loaded, settings.max_queue, RECOVERY)
+    settings, clock, faults = plan.settings, Clock(plan.speed), Faults()
+    policy = Policy(settings.keep_alive, settings.max_queue, RECOVERY)
+    room = Room(plan.hardware.machine, settings.max_loaded)
     site = Site(
         clock, plan.hardware, faults, link_program(home), settings.load_timeout, settings.parallel
     )
-    engine = Engine(Scheduler(policy, machine), site)
+    engine = Engine(Scheduler(policy, room), site)
     clock.settle = engine.settle
     consequences.follow(engine)
     play(plan.steps, engine)
-    if plan.nvml_state is not None:
-        NvmlState(plan.nvml_state, engine)
     store = Store(Path(settings.models) if settings.models else home / "models")
-    for shape in plan.installed:
-        shelf.install(store, shape)
+    with _writing("--nvml-state"):
+        if plan.nvml_state is not None:
+            NvmlState(plan.nvml_state, engine)
+    with _writing("OLLAMA_MODELS"):
+        for shape in plan.installed:
+            shelf.install(store, shape)
     speaker = Speaker(engine, plan.seed)
     return Service(
         settings,
@@ -111,6 +127,14 @@ def build(plan: Plan, home: Path) -> Service:
         speaker,
         plan.version,
     )
+
+
+@contextmanager
+def _writing(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{setting}: cannot write {error.filename}: {error.strerror}") from error
 
 
 def split_host(text: str) -> tuple[str, int]:

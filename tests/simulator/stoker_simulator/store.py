@@ -6,10 +6,11 @@ It is a real store: what the real Ollama installed is found here, and the other 
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stoker_simulator.gguf import Header, read_header
 from stoker_simulator.names import Name
@@ -123,6 +124,19 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return {"mediaType": kind, "digest": digest, "size": len(content)}
+
+    def put_file(self, path: Path, content: IO[bytes]) -> None:
+        """Writes a blob of any size: all of it is there, or nothing."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}-partial")
+        content.seek(0)
+        try:
+            with partial.open("wb") as file:
+                shutil.copyfileobj(content, file)
+        except OSError:
+            partial.unlink()
+            raise
+        partial.rename(path)
 
     def put_manifest(self, name: Name, content: bytes) -> None:
         """Installs the model that this manifest makes of its blobs."""

@@ -8,6 +8,7 @@ from stoker_simulator.loaded import Policy
 from stoker_simulator.memory import GIB, Demand, Machine
 from stoker_simulator.options import RunnerOptions
 from stoker_simulator.requests import Label, Request
+from stoker_simulator.room import Room
 from stoker_simulator.scheduler import QUEUE_FULL, Scheduler
 
 MACHINE = Machine()
@@ -24,7 +25,7 @@ class World:
         max_loaded: int = 0,
         max_queue: int = 512,
     ) -> None:
-        self.scheduler = Scheduler(Policy(keep_alive, max_loaded, max_queue), machine)
+        self.scheduler = Scheduler(Policy(keep_alive, max_queue), Room(machine, max_loaded))
         self.now = START
         self.done: list[Effect] = []
         self.dead: set[int] = set()
@@ -331,7 +332,7 @@ def test_the_memory_of_a_gpu_is_free_some_time_after_its_runner_has_ended() -> N
 
 def test_a_context_that_nobody_asked_for_shrinks_where_that_is_on() -> None:
     world = World(Machine(gpu_bytes=2 * GIB))
-    world.scheduler.reduces_context = True
+    world.scheduler.room.reduces_context = True
     request = world.request("a")
     demand = Demand(GIB, 64 * 1024, layers=10, context=32_768)
     request = replace(request, demand=demand, context_is_automatic=True)
