@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from stoker_api.wire import Api, Route, Routing
@@ -16,8 +16,18 @@ OWN_SECONDS = 10.0
 SERVICE_SECONDS = 30.0
 """How often the Service's is. It is only reported."""
 
+NEW_SECONDS = 20.0
+"""How long a pod that has become hot counts as new …"""
+
+SOON_SECONDS = 1.0
+"""… and how often its Service is looked at until it leads there."""
+
 LOOK_SECONDS = 0.5
 """How soon it is noticed that the model has become hot."""
+
+
+Look = Callable[[bool], Awaitable[bool]]
+"""Looks, and asks for a few tokens if told to; whether all is well."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Ways:
         on_own: Callable[[str | None], None],
     ) -> None:
         self.routes: tuple[Route, ...] = ()
+        self._is_new = False
         self._routes = routes
         self._plan = plan
         self._routing = routing
@@ -56,14 +67,20 @@ class Ways:
             group.create_task(self._again(self._look_at_own, OWN_SECONDS))
             group.create_task(self._again(self._look_at_service, SERVICE_SECONDS))
 
-    async def _again(self, look: Callable[[bool], object], seconds: float) -> None:
-        """Looks every so often, and at once when the model has become hot."""
-        was_hot = False
+    async def _again(self, look: Look, seconds: float) -> None:
+        """Looks every so often, at once when the model has become hot, and soon again after that.
+
+        A Service needs a moment to lead to a pod that has just become hot.
+        """
+        hot_since: float | None = None
         while True:
-            is_hot = self._is_hot()
-            await look(is_hot and not was_hot)  # type: ignore[misc]
-            was_hot = is_hot
-            await self._until(seconds, was_hot=was_hot)
+            now, is_hot = asyncio.get_running_loop().time(), self._is_hot()
+            became_hot = is_hot and hot_since is None
+            hot_since = (hot_since or now) if is_hot else None
+            self._is_new = hot_since is not None and now - hot_since < NEW_SECONDS
+            good = await look(became_hot)
+            wait = SOON_SECONDS if self._is_new and not good else seconds
+            await self._until(wait, was_hot=hot_since is not None)
 
     async def _until(self, seconds: float, *, was_hot: bool) -> None:
         for _ in range(round(seconds / LOOK_SECONDS)):
@@ -71,27 +88,31 @@ class Ways:
             if self._is_hot() and not was_hot:
                 return
 
-    async def _look_at_own(self, ask: bool) -> None:  # noqa: FBT001
+    async def _look_at_own(self, ask: bool) -> bool:  # noqa: FBT001
         if self._plan.own_url is None:
-            return
+            return True
         asks = ask and Api.OLLAMA in self._plan.asks
         self._on_own(await self._routes.own_address(self._plan.own_url, ask=asks))
+        return True
 
-    async def _look_at_service(self, ask: bool) -> None:  # noqa: FBT001
+    async def _look_at_service(self, ask: bool) -> bool:  # noqa: FBT001
         routing = self._routing()
         if routing.service_url is None or not routing.apis:
             self.routes = ()
-            return
+            return True
         asking: Collection[Api] = self._plan.asks & set(routing.apis) if ask else ()
         before = {route.api: route.reason for route in self.routes}
-        self.routes = await self._routes.service(
+        routes = await self._routes.service(
             routing.service_url, routing.apis, asking, hot=self._is_hot()
         )
-        for route in self.routes:
+        self.routes = routes
+        for route in routes:
             if before.get(route.api) != route.reason:
-                level = logging.INFO if route.ok else logging.WARNING
-                _log.log(
-                    level,
-                    "route looked at",
-                    extra={"api": route.api, "reason": route.reason, "sentence": route.message},
-                )
+                self._log(route)
+        return all(route.ok for route in routes)
+
+    def _log(self, route: Route) -> None:
+        is_news = route.ok or not self._is_hot() or self._is_new
+        level = logging.INFO if is_news else logging.WARNING
+        fields = {"api": route.api, "reason": route.reason, "sentence": route.message}
+        _log.log(level, "route looked at", extra=fields)

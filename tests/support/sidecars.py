@@ -65,12 +65,14 @@ class Sidecar:
 
     def until(self, reason: str) -> dict[str, Any]:
         """The status, once it gives this reason."""
-        wait_for(
-            f"the reason {reason}",
-            lambda: self.status()["reason"] == reason,
-            seconds=PATIENCE_SECONDS,
-        )
-        return self.status()
+        seen: dict[str, Any] = {}
+
+        def gives_it() -> bool:
+            seen.update(self.status())
+            return seen["reason"] == reason
+
+        wait_for(f"the reason {reason}", gives_it, seconds=PATIENCE_SECONDS)
+        return seen
 
     def until_said(self, *reasons: str) -> None:
         """Returns when these reasons have been given, in this order, others between them or not."""

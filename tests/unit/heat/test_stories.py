@@ -280,7 +280,7 @@ def test_a_load_whose_process_is_nowhere_to_be_seen_is_not_repeated_for_ever() -
 def test_an_eviction_names_who_took_the_place() -> None:
     story = Story.hot()
     other = replace(LOADED, name="other:7b", digest=OTHER_DIGEST)
-    story.after(0.5, server=story.server(loaded=(other,)))
+    story.after(0.5, server=story.server(loaded=(other,)), processes=GONE)
     assert story.last.lost_heat
     assert story.reason == Reason.EVICTED
     assert "other:7b" in story.last.verdict.message
@@ -770,6 +770,17 @@ def test_a_person_can_open_the_gate_and_the_sidecar_goes_on_working() -> None:
     assert story.last.gate.reason is Reason.TREATED_AS_HOT
     assert "not in memory" in story.last.gate.message
     assert story.deeds == [Deed.LOAD]
+
+
+def test_a_model_that_is_not_listed_while_its_process_runs_is_somebody_elses_answer() -> None:
+    story = Story.hot()
+    story.after(0.5, server=story.server(loaded=()))
+    assert story.reason == Reason.WRONG_PROVIDER
+    story.after(10, server=story.server(loaded=(), stored=None))
+    assert story.reason == Reason.WRONG_PROVIDER
+    assert not story.deeds
+    story.after(0.5, server=LISTED)
+    assert story.state == HeatState.WARMING
 
 
 def test_an_address_that_something_else_answers_shuts_the_gate() -> None:

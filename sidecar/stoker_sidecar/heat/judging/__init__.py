@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     ollama.stopped,
     ollama.silent,
     ollama.gpu_lost,
+    residence.answered_by_another,
     # The right model has to be there.
     store.pulling,
     ollama.unseen,

@@ -57,6 +57,23 @@ def _stalled(case: Case) -> Verdict | None:
     )
 
 
+def answered_by_another(case: Case) -> Verdict | None:
+    """Ollama ends a runner before it strikes it off its list, and never the other way round."""
+    last, own = case.memory.watch.last_listed, runner(case.seen)
+    loaded = case.seen.server.loaded
+    if loaded is None or last is None or own is None:
+        return None
+    lives_on = own.identity == case.memory.watch.listed_runner
+    if not lives_on or any(model.digest == last.digest for model in loaded):
+        return None
+    return say(
+        HeatState.BLOCKED,
+        Reason.WRONG_PROVIDER,
+        f"{case.wanted.pod.model} is not listed, though the process that holds it runs: something"
+        " else answers in Ollama's place. Find out what listens at its address",
+    )
+
+
 def not_loaded(case: Case) -> Verdict | None:
     gone = is_runner_gone(case.seen, case.memory)
     if case.model is not None and not gone:
