@@ -158,7 +158,7 @@ class OllamaProcesses:
         if hint is not None and self._files.stat(hint):
             servers = [hint]
         else:
-            servers = self._listeners(servers)
+            servers = self._listeners(servers) or self._parents(children)
         if len(servers) > 1:
             parents = {each.parent for each in children if each.runner.weights == weights}
             servers = [pid for pid in servers if pid in parents]
@@ -180,6 +180,14 @@ class OllamaProcesses:
         listens = {pid: self._files.holds(pid, inodes) for pid in servers}
         sure = [pid for pid in servers if listens[pid]]
         return sure or [pid for pid in servers if listens[pid] is None]
+
+    def _parents(self, children: list[_Child]) -> list[int]:
+        """Whoever started a runner and surely listens on the port: Ollama under another name."""
+        if self._port is None:
+            return []
+        inodes = self._files.listening(self._port)
+        parents = {each.parent for each in children}
+        return [pid for pid in parents if self._files.holds(pid, inodes)]
 
 
 class ExitWatch:

@@ -155,8 +155,9 @@ def _marked(memory: Memory, seen: Observation) -> Memory:
     mark = mark_of(seen, model) if model and not is_runner_gone(seen, memory) else None
     if memory.own_load and seen.server.loaded is not None:
         memory = replace(memory, own=mark, own_load=False)
-    if memory.proof.of == mark:
-        return memory
+    known = memory.proof.of
+    if known and mark and (merged := known.merged(mark)):
+        return replace(memory, proof=replace(memory.proof, of=merged))
     return replace(memory, proof=Proof(of=mark))
 
 

@@ -1,6 +1,6 @@
 """What the heart remembers from one step to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stoker_api.reasons import Reason
 from stoker_api.wire import Arguments, HeatConfig, HeatState
@@ -48,6 +48,21 @@ class Mark:
     runner: Identity | None
     digest: str
     context_length: int | None
+
+    def merged(self, new: "Mark") -> "Mark | None":
+        """The same, with what either knows; None if the other is another thing.
+
+        Processes may come into sight, or go out of it, while the model stays as it is.
+        """
+        if (self.digest, self.context_length) != (new.digest, new.context_length):
+            return None
+        if _differ(self.server, new.server) or _differ(self.runner, new.runner):
+            return None
+        return replace(new, server=new.server or self.server, runner=new.runner or self.runner)
+
+
+def _differ(one: Identity | None, other: Identity | None) -> bool:
+    return None not in (one, other) and one != other
 
 
 @dataclass(frozen=True)

@@ -320,6 +320,16 @@ def test_a_reload_is_told_from_an_unload_by_the_process_that_takes_the_place() -
     assert story.deeds == [Deed.LOAD]
 
 
+def test_processes_that_come_into_sight_do_not_void_a_proof() -> None:
+    story = Story.hot(seen=replace(IN_MEMORY, processes=None))
+    story.after(0.5, processes=IN_MEMORY.processes)
+    assert story.last.gate.open
+    story.after(0.5, processes=None)
+    assert story.last.gate.open
+    story.after(0.5, processes=replace(GONE, runner=NEW_RUNNER))
+    assert not story.last.gate.open
+
+
 def test_a_reload_with_the_same_options_has_to_be_proven_anew() -> None:
     story = Story.hot()
     story.after(0.5, processes=replace(GONE, runner=NEW_RUNNER))

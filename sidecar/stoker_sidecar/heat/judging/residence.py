@@ -173,7 +173,8 @@ def other_options(case: Case) -> Verdict | None:
     if model is None or has_right_context(model, case.wanted):
         return None
     asked, got = case.wanted.pod.context_length, model.context_length
-    if case.memory.own == mark_of(case.seen, model):
+    own = case.memory.own
+    if own is not None and own.merged(mark_of(case.seen, model)):
         return say(
             HeatState.BLOCKED,
             Reason.CONTEXT_REDUCED,
