@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,10 @@ class Sidecar:
         return re.findall(r"heat changed .*?reason=(\w+)", self.log.read_text())
 
     def until_ready(self) -> None:
-        wait_for("heat", self.is_ready, seconds=PATIENCE_SECONDS)
+        self._wait_for("heat", self.is_ready)
 
     def until_shut(self) -> None:
-        wait_for("a shut gate", lambda: not self.is_ready(), seconds=PATIENCE_SECONDS)
+        self._wait_for("a shut gate", lambda: not self.is_ready())
 
     def until(self, reason: str) -> dict[str, Any]:
         """The status, once it gives this reason."""
@@ -69,9 +69,9 @@ class Sidecar:
 
         def gives_it() -> bool:
             seen.update(self.status())
-            return seen["reason"] == reason
+            return bool(seen["reason"] == reason)
 
-        wait_for(f"the reason {reason}", gives_it, seconds=PATIENCE_SECONDS)
+        self._wait_for(f"the reason {reason}", gives_it)
         return seen
 
     def until_said(self, *reasons: str) -> None:
@@ -81,7 +81,13 @@ class Sidecar:
             given = iter(self.reasons())
             return all(reason in given for reason in reasons)
 
-        wait_for(f"the reasons {', '.join(reasons)}", said, seconds=PATIENCE_SECONDS)
+        self._wait_for(f"the reasons {', '.join(reasons)}", said)
+
+    def _wait_for(self, what: str, condition: Callable[[], object]) -> None:
+        try:
+            wait_for(what, condition, seconds=PATIENCE_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log:\n{self.log.read_text()[-3000:]}") from error
 
     def explanation(self) -> str:
         """What `stoker-sidecar replay` makes of what it saw."""
@@ -97,12 +103,9 @@ class Sidecar:
 
 @contextmanager
 def sidecar(folder: Path, ollama_url: str, *flags: str, **environment: str) -> Iterator[Sidecar]:
-    """A sidecar while the block lasts; what it saw is shown when a test fails."""
+    """A sidecar while the block lasts."""
     running = Sidecar(folder, ollama_url, *flags, **environment)
     try:
         yield running
-    except BaseException:
-        print(running.log.read_text()[-4000:])  # noqa: T201 - pytest shows it with the failure
-        raise
     finally:
         running.stop()

@@ -286,6 +286,14 @@ def test_an_eviction_names_who_took_the_place() -> None:
     assert "other:7b" in story.last.verdict.message
 
 
+@pytest.mark.p(10)
+def test_an_eviction_shows_in_the_process_of_what_is_still_being_loaded() -> None:
+    story = Story.hot()
+    story.after(0.01, processes=replace(GONE, others=(NEW_RUNNER,)), server=story.server(loaded=()))
+    story.after(0.5)
+    assert story.reason == Reason.EVICTED
+
+
 @pytest.mark.p(3)
 @pytest.mark.parametrize(
     ("left", "reason"), [(1.0, Reason.EXPIRED), (3000.0, Reason.UNLOADED), (None, Reason.UNLOADED)]

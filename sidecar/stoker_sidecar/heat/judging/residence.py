@@ -156,10 +156,11 @@ def _left(case: Case, last: Loaded) -> Verdict:
             f"{name} is other weights now, and the next request would load those: {last.digest}"
             " is in memory still",
         )
-    if others := others_listed(case.seen):
-        return say(
-            HeatState.COLD, Reason.EVICTED, f"{name} had to make room for {', '.join(others[:3])}"
-        )
+    others = ", ".join(others_listed(case.seen)[:3])
+    # One that is being loaded is not listed yet, but its process is there.
+    if others or (case.seen.processes and case.seen.processes.others):
+        room = others or "another model, which is being loaded"
+        return say(HeatState.COLD, Reason.EVICTED, f"{name} had to make room for {room}")
     elapsed = case.now - case.memory.watch.last_listed_at
     if last.expires_in_seconds is not None and last.expires_in_seconds - elapsed <= _MOMENT:
         return say(HeatState.COLD, Reason.EXPIRED, f"The keep-alive of {name} was over")
