@@ -7,16 +7,14 @@ neither the next heartbeat nor any other question.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stoker_sidecar.act import Deeds
 from stoker_sidecar.exchange import ExchangeError, UnreachableError
-from stoker_sidecar.gpu import Nvml
 from stoker_sidecar.hands import Hands
 from stoker_sidecar.heat.observation import (
     Deed,
-    Gpus,
     Loaded,
     Observation,
     Outcome,
@@ -26,7 +24,9 @@ from stoker_sidecar.heat.observation import (
     Stored,
     Traffic,
 )
+from stoker_sidecar.meter import GpuMeter
 from stoker_sidecar.ollama import Ollama
+from stoker_sidecar.question import Question
 from stoker_sidecar.runner import ExitWatch, OllamaProcesses
 from stoker_sidecar.sockets import OllamaConnections
 
@@ -39,14 +39,8 @@ STORE_SECONDS = 10.0
 AGAIN_SECONDS = 0.5
 """How soon it is looked into again when that failed."""
 
-MEASURE_SECONDS = 1.0
-"""How often the GPUs are measured."""
-
 SETTLE_SECONDS = 0.03
 """How long Ollama is left alone when one of its processes has ended."""
-
-EMPTY_SECONDS = 3.0
-"""How long nothing must have been loaded for what is used to be the GPUs' baseline."""
 
 _CHANGES_WHAT_IS_LOADED = (Deed.LOAD, Deed.UNLOAD, Deed.KILL, Deed.RESTART)
 
@@ -58,39 +52,8 @@ class Senses:
     ollama: Ollama
     processes: OllamaProcesses | None
     connections: OllamaConnections | None
-    nvml: Nvml | None
+    meter: GpuMeter | None
     hands: Hands
-
-
-class Question:
-    """Something that is asked again and again, never twice at a time."""
-
-    def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._task is not None and not self._task.done()
-
-    def ask(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Asks, unless the last answer is still awaited."""
-        if not self.is_open:
-            self._task = asyncio.create_task(_run(work))
-
-    def drop(self) -> None:
-        """Wants no answer any more."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
 class Observer:
@@ -111,11 +74,8 @@ class Observer:
         self._wake = wake
         self._clock = clock
         self._exits = ExitWatch(self._ended)
-        self._listing, self._store, self._gpus_asked = Question(), Question(), Question()
+        self._listing, self._store = Question(), Question()
         self._processes: Processes | None = None
-        self._gpus: Gpus | None = None
-        self._measured_at = -MEASURE_SECONDS
-        self._emptied_at = clock()
         self._loaded: tuple[Loaded, ...] | None = None
         self._asks_soon: asyncio.TimerHandle | None = None
         self._unanswered_since: float | None = None
@@ -132,7 +92,7 @@ class Observer:
     @property
     def nvml_failures(self) -> int:
         """How often NVML could not tell."""
-        return self._senses.nvml.failures if self._senses.nvml else 0
+        return self._senses.meter.failures if self._senses.meter else 0
 
     @property
     def sees_processes(self) -> bool:
@@ -153,12 +113,12 @@ class Observer:
         self._exits.close()
         if self._asks_soon:
             self._asks_soon.cancel()
-        for question in (self._listing, self._store, self._gpus_asked):
-            await question.close()
+        await self._listing.close()
+        await self._store.close()
         if self._senses.connections:
             self._senses.connections.close()
-        if self._senses.nvml:
-            self._senses.nvml.close()
+        if self._senses.meter:
+            await self._senses.meter.close()
 
     def leave(self) -> None:
         """The pod is on its way out."""
@@ -180,7 +140,8 @@ class Observer:
         self._ask_what_is_loaded()
         if not self._looked or self._clock() >= self._look_at:
             self._store.ask(self._look_into_store)
-        self._measure()
+        if self._senses.meter:
+            self._senses.meter.beat(self._processes, empty=self._is_empty())
         return waits
 
     def observation(self, outcomes: tuple[Outcome, ...], deeds: Deeds) -> Observation:
@@ -191,7 +152,7 @@ class Observer:
             server=self._server(),
             processes=self._processes,
             traffic=self.traffic,
-            gpus=self._gpus,
+            gpus=self._senses.meter.newest() if self._senses.meter else None,
             route=self.route,
             can_kill=hands.can_kill(runner.pid if runner else None),
             can_restart=hands.can_restart(),
@@ -203,11 +164,19 @@ class Observer:
     def after(self, outcomes: tuple[Outcome, ...]) -> None:
         """Looks again at what these deeds have changed."""
         deeds = {outcome.deed for outcome in outcomes if not outcome.given_up}
+        if deeds:
+            # Any answer may have been given by a runner that nobody has seen yet.
+            self._look_at_processes()
         if deeds & {Deed.PULL, Deed.RESTART}:
             self._forget_store()
         if deeds.intersection(_CHANGES_WHAT_IS_LOADED):
-            self._look_at_processes()
             self._forget_what_is_loaded()
+            if self._senses.meter:
+                self._senses.meter.changed()
+
+    def _is_empty(self) -> bool:
+        processes = self._processes
+        return self._loaded == () and not (processes and (processes.runner or processes.others))
 
     def _server(self) -> Server:
         since = self._unanswered_since
@@ -306,24 +275,6 @@ class Observer:
         self._looked = True
         self._look_at = self._clock() + STORE_SECONDS
         self._wake()
-
-    # --- GPUs -----------------------------------------------------------------------------------
-
-    def _measure(self) -> None:
-        nvml = self._senses.nvml
-        if nvml is None or self._clock() - self._measured_at < MEASURE_SECONDS:
-            return
-        self._measured_at = self._clock()
-        self._gpus_asked.ask(lambda: self._read_gpus(nvml))
-
-    async def _read_gpus(self, nvml: Nvml) -> None:
-        runner = self._processes.runner if self._processes else None
-        others = self._processes.others if self._processes else ()
-        if self._loaded != () or runner or others:
-            self._emptied_at = self._clock()
-        # The memory of a runner that has ended lingers for a moment.
-        idle = self._clock() - self._emptied_at > EMPTY_SECONDS
-        self._gpus = await nvml.read(runner.pid if runner else None, idle=idle)
 
 
 def _server_of(processes: Processes | None) -> tuple[int, int] | None:

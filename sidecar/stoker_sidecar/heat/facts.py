@@ -47,8 +47,8 @@ def server(seen: Observation) -> Process | None:
 def is_runner_gone(seen: Observation, memory: Memory) -> bool:
     """Whether the process that held the model has ended.
 
-    Only what has been in sight can be missed: if a load brings forth no process that can be seen,
-    then processes cannot tell, and answers have to.
+    If a load of ours brings forth no process that can be seen, then processes cannot tell, and
+    answers have to.
     """
     processes = seen.processes
     return processes is not None and processes.runner is None and memory.watch.runner_known
@@ -60,6 +60,7 @@ def mark_of(seen: Observation, model: Loaded) -> Mark:
     return Mark(
         server=parent.identity if parent else None,
         runner=own.identity if own else None,
+        in_sight=seen.processes is not None,
         digest=model.digest,
         context_length=model.context_length,
     )
@@ -103,7 +104,7 @@ def gpu_bytes(seen: Observation) -> int | None:
     never too small. A process without any is not listed, so nothing is known of it by itself.
     """
     gpus = seen.gpus
-    if gpus is None or gpus.unknown:
+    if gpus is None or gpus.unknown or gpus.pending:
         return None
     if gpus.runner_bytes is not None:
         return gpus.runner_bytes

@@ -1,6 +1,6 @@
 """What the heart remembers from one step to the next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stoker_api.reasons import Reason
 from stoker_api.wire import Arguments, HeatConfig, HeatState
@@ -46,6 +46,8 @@ class Mark:
 
     server: Identity | None
     runner: Identity | None
+    in_sight: bool
+    """Whether processes could be seen at all."""
     digest: str
     context_length: int | None
 
@@ -56,13 +58,12 @@ class Mark:
         """
         if (self.digest, self.context_length) != (new.digest, new.context_length):
             return None
-        if _differ(self.server, new.server) or _differ(self.runner, new.runner):
-            return None
-        return replace(new, server=new.server or self.server, runner=new.runner or self.runner)
-
-
-def _differ(one: Identity | None, other: Identity | None) -> bool:
-    return None not in (one, other) and one != other
+        if not new.in_sight:
+            return self
+        if not self.in_sight:
+            return new
+        same = (self.server, self.runner) == (new.server, new.runner)
+        return new if same else None
 
 
 @dataclass(frozen=True)

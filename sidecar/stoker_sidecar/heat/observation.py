@@ -158,6 +158,8 @@ class Gpus:
     """What was used on the pod's GPUs when no model was loaded."""
     busy: bool | None
     """Whether any of them computes."""
+    pending: bool = False
+    """What is loaded has changed, and has not been measured since."""
 
 
 # --- the sidecar's own doings -------------------------------------------------------------------

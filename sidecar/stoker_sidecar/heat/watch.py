@@ -20,8 +20,8 @@ class Watch:
 
     server: Identity | None = None
     runner: Identity | None = None
-    runner_known: bool = False
-    """Whether the runner has been in sight since our last load: if so, it can be missed."""
+    runner_known: bool = True
+    """Whether a runner is to be expected. Not when a load of ours has brought none into sight."""
     listed: Loaded | None = None
     """The model as it is listed."""
     last_listed: Loaded | None = None

@@ -276,6 +276,25 @@ def test_a_load_whose_process_is_nowhere_to_be_seen_is_not_repeated_for_ever() -
     assert story.deeds.count(Deed.LOAD) == 1
 
 
+@pytest.mark.p(31)
+def test_a_model_that_is_listed_and_has_no_process_has_crashed_also_before_the_sidecar_came() -> (
+    None
+):
+    story = Story(seen=replace(IN_MEMORY, processes=GONE))
+    story.after(0.5)
+    assert story.deeds == [Deed.LOAD]
+
+
+def test_a_proof_from_before_its_process_was_seen_is_not_that_of_the_process() -> None:
+    story = Story()
+    story.after(0.5)
+    story.after(0.1, done(Deed.LOAD), server=story.server(loaded=None))
+    story.after(0.1, server=LISTED)
+    story.after(0.1, ANSWERED)
+    story.after(0.1, ANSWERED, processes=IN_MEMORY.processes)
+    assert not story.last.gate.open
+
+
 @pytest.mark.p(10)
 def test_an_eviction_names_who_took_the_place() -> None:
     story = Story.hot()
@@ -740,6 +759,16 @@ def test_what_nvml_measures_outweighs_what_ollama_says() -> None:
     for _ in range(5):
         story.after(0.5, ANSWERED)
     assert story.reason == Reason.OFFLOAD_TOO_LOW
+
+
+def test_the_first_opening_waits_for_a_measurement_of_what_is_loaded_now() -> None:
+    pending = replace(GPUS, pending=True, runner_bytes=None, busy=None)
+    story = Story(gpu_wanted(min_offload_ratio=0.9), replace(ON_GPU, gpus=pending))
+    for _ in range(3):
+        story.after(0.1, ANSWERED)
+    assert story.reason == Reason.WARMING_UP
+    assert not story.last.findings
+    assert story.after(0.1, gpus=GPUS).gate.open
 
 
 def test_nvml_that_cannot_say_contradicts_nothing() -> None:

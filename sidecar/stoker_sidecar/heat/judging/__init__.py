@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     life.canaries_failed,
     # It has to have answered, and as well as asked for.
     quality.unproven,
+    quality.unmeasured,
     quality.too_slow,
     quality.over_budget,
     quality.too_little_offload,

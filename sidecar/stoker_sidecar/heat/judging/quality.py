@@ -23,6 +23,18 @@ def unproven(case: Case) -> Verdict | None:
     )
 
 
+def unmeasured(case: Case) -> Verdict | None:
+    """What depends on a measurement of the GPU waits for it, once."""
+    gpus, gpu = case.seen.gpus, case.wanted.heat.gpu
+    if case.memory.opened or gpus is None or not gpus.pending or gpu is None:
+        return None
+    if gpu.memory_budget_bytes is None and gpu.min_offload_ratio is None:
+        return None
+    return say(
+        HeatState.WARMING, Reason.WARMING_UP, "The GPU memory that it takes is being measured"
+    )
+
+
 def too_slow(case: Case) -> Verdict | None:
     return _shut(case, SoftReason.LATENCY, slowness(case), HeatState.WARMING, Reason.TOO_SLOW)
 
