@@ -15,6 +15,7 @@ from stoker_sidecar.exchange import ExchangeError, UnreachableError
 from stoker_sidecar.hands import Hands
 from stoker_sidecar.heat.observation import (
     Deed,
+    Life,
     Loaded,
     Observation,
     Outcome,
@@ -38,6 +39,12 @@ STORE_SECONDS = 10.0
 
 AGAIN_SECONDS = 0.5
 """How soon it is looked into again when that failed."""
+
+RETURN_SECONDS = 15.0
+"""How long an Ollama that is gone is asked for more often …"""
+
+SOON_SECONDS = 0.1
+"""… which is so often."""
 
 SETTLE_SECONDS = 0.03
 """How long Ollama is left alone when one of its processes has ended."""
@@ -80,6 +87,7 @@ class Observer:
         self._asks_soon: asyncio.TimerHandle | None = None
         self._unanswered_since: float | None = None
         self._down = False
+        self._down_since = 0.0
         self._error: str | None = None
         self._version: str | None = None
         self._looked = False
@@ -137,6 +145,7 @@ class Observer:
         """Looks at everything. False: an answer is about to come, and will wake whoever waits."""
         waits = self._listing.is_open
         self._look_at_processes()
+        waits = waits or self._is_held()
         self._ask_what_is_loaded()
         if not self._looked or self._clock() >= self._look_at:
             self._store.ask(self._look_into_store)
@@ -173,6 +182,12 @@ class Observer:
             self._forget_what_is_loaded()
             if self._senses.meter:
                 self._senses.meter.changed()
+
+    def _is_held(self) -> bool:
+        """Whether a process is stopped: that is counted from the first look that saw it."""
+        seen = self._processes
+        both = (seen.server, seen.runner) if seen else ()
+        return any(process is not None and process.life is Life.STOPPED for process in both)
 
     def _is_empty(self) -> bool:
         processes = self._processes
@@ -253,7 +268,13 @@ class Observer:
         self._wake()
 
     def _is_down(self, error: str) -> None:
+        if not self._down:
+            self._down_since = self._clock()
         self._down, self._error = True, error
+        if self._clock() - self._down_since < RETURN_SECONDS:
+            # It may be on its way back, and every moment counts.
+            loop = asyncio.get_running_loop()
+            self._asks_soon = loop.call_later(SOON_SECONDS, self._ask_what_is_loaded)
         self._loaded = None
         self._looked = False
 

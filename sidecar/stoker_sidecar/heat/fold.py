@@ -120,6 +120,9 @@ def _after_answer(
         return replace(memory, warm=warm)
     if outcome.fault is Fault.TIMED_OUT:
         return replace(memory, warm=warm, proof=replace(proof, doubt_since=now))
+    if seen.processes is None:
+        # No slowness: a crash, most likely, which only an error tells of where processes do not.
+        return replace(memory, warm=warm, proof=Proof(of=proof.of, misses=proof.misses + 1))
     return replace(memory, warm=warm, proof=_missed(memory))
 
 

@@ -1,5 +1,6 @@
 """What a model says, and when: the words come from the runner, their times from the hardware."""
 
+import asyncio
 import random
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -132,9 +133,16 @@ class Speaker:
             raise RunnerGoneError("CUDA error: unspecified launch failure")
 
     async def _until_no_hang(self, holding: Holding) -> None:
-        if self._faults.is_on("generation-hang"):
+        if not self._faults.is_on("generation-hang"):
+            return
+        over = asyncio.ensure_future(self._faults.until_over("generation-hang"))
+        try:
             with holding.process.spinning():
-                await self._faults.until_over("generation-hang")
+                # What spins can be killed, and its answer ends with it.
+                ends = (over, holding.process.ended)
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
 
     async def _due(self, holding: Holding, due: int) -> tuple[int, int]:
         """Waits for the next word's time; how many words are due then, and when the next one is."""

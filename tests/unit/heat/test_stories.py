@@ -557,6 +557,13 @@ def test_where_processes_are_out_of_sight_canaries_tell_of_a_hang() -> None:
     assert Deed.UNLOAD in story.deeds
 
 
+@pytest.mark.p(31)
+def test_where_processes_are_out_of_sight_an_error_tells_of_a_crash() -> None:
+    story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None))
+    story.passes(11)
+    assert story.after(0.5, failed(Deed.CANARY, error="unexpected EOF")).lost_heat
+
+
 @pytest.mark.p(15)
 def test_where_processes_are_out_of_sight_a_slow_answer_tells_of_a_reload() -> None:
     story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None))
