@@ -13,6 +13,7 @@ RUN /opt/stoker/bin/pip install --no-cache-dir --no-deps /src/crds /src/operator
 
 FROM ${BASE} AS operator
 COPY --from=build /opt/stoker /opt/stoker
+RUN /opt/stoker/bin/python3 -c 'import stoker_operator.cli, stoker_operator.commands'
 USER 65532:65532
 ENTRYPOINT ["/opt/stoker/bin/stoker"]
 
@@ -28,6 +29,10 @@ RUN /opt/pip/bin/pip --python /opt/stoker/bin/python3 install --no-cache-dir --n
 
 FROM ${BASE} AS sidecar
 COPY --from=sidecar-build /opt/stoker /opt/stoker
+# The base may lack the bytecode of Python's own modules, and a read-only root keeps none: each start
+# would compile them anew, and take more memory for it.
+RUN /opt/stoker/bin/python3 -c \
+  'import stoker_sidecar.app, stoker_sidecar.flags, stoker_sidecar.gpu.driver'
 USER 10002:10000
 EXPOSE 9464
 ENTRYPOINT ["/opt/stoker/bin/stoker-sidecar"]

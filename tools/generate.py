@@ -1,4 +1,4 @@
-"""Writes what is generated from the types: the CRD's YAML and the API reference.
+"""Writes what is generated from the types: the CRD's YAML, the API reference, all reasons.
 
 `--check` writes nothing and fails where a file is not as it would be written.
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from stoker_api.crd import custom_resource_definition
+from stoker_api.reasons_reference import reasons_reference
 from stoker_api.reference import reference
 from stoker_operator.documents import to_yaml
 
@@ -20,6 +21,7 @@ def generated() -> dict[Path, str]:
         ROOT / "crds/llmdeployments.stoker.dev.yaml": note
         + to_yaml([custom_resource_definition()]),
         ROOT / "docs/reference/llmdeployment.md": reference(),
+        ROOT / "docs/reference/reasons.md": reasons_reference(),
     }
 
 

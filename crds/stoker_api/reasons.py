@@ -22,6 +22,7 @@ class Reason(StrEnum):
     PULL_FAILED = "PullFailed"
     """The last pull failed, and will be tried again."""
     PULLING = "Pulling"
+    """It is being pulled."""
     VERIFYING = "Verifying"
     """The store is being looked into: is it the right model?"""
 
@@ -53,6 +54,7 @@ class Reason(StrEnum):
 
     # Loading, Warming
     LOADING = "Loading"
+    """Ollama is loading it."""
     WARMING_UP = "WarmingUp"
     """It is loaded, and has not answered often enough yet."""
     TOO_SLOW = "TooSlow"
@@ -60,6 +62,7 @@ class Reason(StrEnum):
 
     # Hot, Suspect: the gate is open
     HOT = "Hot"
+    """It is loaded, and has answered as often and as soon as it should."""
     SILENT = "Silent"
     """A request is in it, and no byte comes, though it works: a long prompt, or a spin."""
     CANARY_MISSED = "CanaryMissed"
@@ -99,6 +102,7 @@ class Reason(StrEnum):
     PULL_REFUSED = "PullRefused"
     """The registry does not give it to us."""
     DISK_FULL = "DiskFull"
+    """There is no room in the store to pull it."""
     DIGEST_MISMATCH = "DigestMismatch"
     """The model is not the pinned one."""
     CANNOT_SERVE = "CannotServe"

@@ -10,28 +10,27 @@ list and needs no knowledge of the others, which are the kubelet's. Server-side 
 much, with a record of owned fields on top that one entry does not need.
 """
 
-import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-
-import h11
+from urllib.parse import quote
 
 from stoker_api.wire import HotCondition
 from stoker_sidecar.errors import SidecarError
+from stoker_sidecar.exchange import ExchangeError
+from stoker_sidecar.site import Answer, Manner, Site
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 FIELD_MANAGER = "stoker-sidecar"
 
-_MAX_ANSWER_BYTES = 8 * 1024 * 1024
-"""Twice what the API server stores of one object, written out as JSON."""
+_MERGE = Manner("PATCH", "application/strategic-merge-patch+json")
 _MAX_SECRET_BYTES = 1024 * 1024
 _MAX_SENTENCE = 300
-_READ_BYTES = 65536
 _MAX_RETRY_AFTER_SECONDS = 30.0
 
 
@@ -66,9 +65,16 @@ class Identity:
     uid: str
 
     @property
-    def authority(self) -> str:
-        """Host and port, as URLs and headers have them."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    def url(self) -> str:
+        """Where the API server is."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}:{self.port}"
+
+    @property
+    def path(self) -> str:
+        """Where the pod's status is there."""
+        namespace, pod = quote(self.namespace, safe=""), quote(self.pod, safe="")
+        return f"/api/v1/namespaces/{namespace}/pods/{pod}/status?fieldManager={FIELD_MANAGER}"
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,6 @@ class Pod:
     """The gate; None where it has never been set."""
     leaving: bool
     """It is being deleted, evicted or preempted, or has ended."""
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    retry_after: str | None
-    body: bytes
 
 
 def identity(environment: Mapping[str, str]) -> Identity | None:
@@ -129,18 +128,33 @@ class PodClient:
 
     async def _patch(self, patch: Mapping[str, Any]) -> Pod:
         who = self._who
-        body = json.dumps({"metadata": {"uid": who.uid}, **patch}).encode()
-        token, context = self._secret("token"), self._current_context()
+        document = {"metadata": {"uid": who.uid}, **patch}
         try:
-            answer = await _exchange(who, context, _request(who, token, len(body)), body)
-        except (OSError, UnicodeError, h11.ProtocolError) as error:
-            words = str(error) or type(error).__name__
-            raise AwayError(
-                f"the API server at {who.authority} does not answer: {words}"
-            ) from error
+            with closing(self._site()) as site:
+                answer = await site.ask(who.path, document, seconds=None, manner=_MERGE)
+        except ExchangeError as error:
+            raise AwayError(f"the API server does not answer: {error}") from error
         if answer.status != HTTPStatus.OK:
             raise _error(answer, who)
         return _pod(answer.body)
+
+    def _site(self) -> Site:
+        """The API server, for one request: the token and the authority may change."""
+        headers = [
+            ("Authorization", f"Bearer {self._token()}"),
+            ("Accept", "application/json"),
+            ("Connection", "close"),
+        ]
+        return Site(self._who.url, connections=1, headers=headers, tls=self._current_context())
+
+    def _token(self) -> str:
+        token = self._secret("token").decode("latin-1").strip()
+        if not (token and token.isascii() and token.isprintable()):
+            raise RefusedError(
+                f"{self._folder / 'token'} holds no token: it should be that of the pod's"
+                " ServiceAccount"
+            )
+        return token
 
     def _current_context(self) -> ssl.SSLContext:
         """What the API server's certificate is held to; the authority may change."""
@@ -169,52 +183,6 @@ class PodClient:
             ) from error
 
 
-def _request(who: Identity, token: bytes, length: int) -> h11.Request:
-    path = f"/api/v1/namespaces/{who.namespace}/pods/{who.pod}/status"
-    return h11.Request(
-        method="PATCH",
-        target=f"{path}?fieldManager={FIELD_MANAGER}",
-        headers=[
-            ("Host", who.authority),
-            ("Authorization", f"Bearer {token.decode('ascii').strip()}"),
-            ("Content-Type", "application/strategic-merge-patch+json"),
-            ("Accept", "application/json"),
-            ("Content-Length", str(length)),
-            ("Connection", "close"),
-        ],
-    )
-
-
-async def _exchange(
-    who: Identity, context: ssl.SSLContext, request: h11.Request, body: bytes
-) -> _Answer:
-    """One request and its answer, on a connection that is closed whatever happens."""
-    reader, writer = await asyncio.open_connection(who.host, who.port, ssl=context)
-    try:
-        connection = h11.Connection(h11.CLIENT)
-        for part in (request, h11.Data(data=body), h11.EndOfMessage()):
-            writer.write(connection.send(part) or b"")
-        head: h11.Response | None = None
-        received = bytearray()
-        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
-            if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(_READ_BYTES))
-            elif isinstance(event, h11.Response):
-                head = event
-            elif isinstance(event, h11.Data):
-                received += event.data
-                if len(received) > _MAX_ANSWER_BYTES:
-                    raise AwayError(f"the API server answers with over {_MAX_ANSWER_BYTES} bytes")
-    finally:
-        writer.transport.abort()
-    if head is None:
-        raise AwayError("the API server's answer has no head")
-    retry_after = dict(head.headers).get(b"retry-after")
-    return _Answer(
-        head.status_code, retry_after.decode("latin-1") if retry_after else None, bytes(received)
-    )
-
-
 def _pod(body: bytes) -> Pod:
     document = _object(body)
     metadata, status = _part(document, "metadata"), _part(document, "status")
@@ -233,7 +201,7 @@ def _pod(body: bytes) -> Pod:
     )
 
 
-def _error(answer: _Answer, who: Identity) -> ApiServerError:
+def _error(answer: Answer, who: Identity) -> ApiServerError:
     """What an answer other than 200 means for us, in a sentence."""
     code, words = answer.status, _words(answer.body)
     if code == HTTPStatus.FORBIDDEN:
@@ -255,9 +223,9 @@ def _error(answer: _Answer, who: Identity) -> ApiServerError:
     return RefusedError(sentence)
 
 
-def _retry_after_seconds(text: str | None) -> float | None:
+def _retry_after_seconds(text: str) -> float | None:
     """How long to wait; None where nothing was said that can be read."""
-    if text is None or not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit()):
         return None
     return min(float(text), _MAX_RETRY_AFTER_SECONDS)
 

@@ -6,8 +6,9 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stoker_api import wire
@@ -15,11 +16,10 @@ from stoker_sidecar import VERSION, apiserver
 from stoker_sidecar.act import Deeds
 from stoker_sidecar.config import HeatFile
 from stoker_sidecar.drain import Drain
-from stoker_sidecar.exchange import Site
 from stoker_sidecar.gate import Gate
-from stoker_sidecar.gpu import Nvml, of_container, of_machine
 from stoker_sidecar.hands import Hands
 from stoker_sidecar.keeper import Body, Keeper, Settings
+from stoker_sidecar.meter import GpuMeter
 from stoker_sidecar.observe import Observer, Senses
 from stoker_sidecar.ollama import Ollama, runner_options
 from stoker_sidecar.orders import Orders
@@ -27,9 +27,13 @@ from stoker_sidecar.pages import Parts, StokerPages
 from stoker_sidecar.routing import Routes
 from stoker_sidecar.runner import OllamaProcesses
 from stoker_sidecar.server import Server
+from stoker_sidecar.site import Site
 from stoker_sidecar.sockets import OllamaConnections
 from stoker_sidecar.timeline import Timeline
 from stoker_sidecar.ways import Plan, Ways
+
+if TYPE_CHECKING:
+    from stoker_sidecar.gpu import Nvml
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +48,8 @@ async def run(orders: Orders, environment: Mapping[str, str]) -> None:
     who = apiserver.identity(environment)
     gate = Gate(apiserver.PodClient(who)) if who else None
     timeline = Timeline(orders.record) if orders.record else None
-    senses = _senses(orders)
     woken = asyncio.Event()
+    senses = _senses(orders, woken.set)
     observer = Observer(senses, woken.set)
     deeds = Deeds(
         senses.ollama,
@@ -79,24 +83,29 @@ async def run(orders: Orders, environment: Mapping[str, str]) -> None:
                 task.cancel()
 
 
-def _senses(orders: Orders) -> Senses:
+def _senses(orders: Orders, wake: Callable[[], None]) -> Senses:
     site = Site(orders.ollama_url)
     local = urlsplit(orders.ollama_url).hostname in LOCAL_HOSTS and orders.sees_processes
     port = urlsplit(orders.ollama_url).port or wire.OLLAMA_PORT
+    meter = GpuMeter(_nvml(orders), wake) if orders.pod.gpus and local else None
     processes = OllamaProcesses(server_pid=orders.server_pid, port=port) if local else None
     connections = OllamaConnections(port) if local else None
-    pick = (
-        of_container(orders.hands / wire.GPUS_FILE)
-        if orders.gpu_devices is None
-        else of_machine(orders.gpu_devices)
-    )
     return Senses(
         ollama=Ollama(site, orders.pod.model, runner_options(orders.pod)),
         processes=processes,
         connections=connections,
-        nvml=Nvml(pick) if orders.pod.gpus and local else None,
+        meter=meter,
         hands=Hands(orders.hands),
     )
+
+
+def _nvml(orders: Orders) -> "Nvml":
+    # pynvml takes some MiB, which a pod without GPUs does not have to have.
+    from stoker_sidecar.gpu import Nvml, of_container, of_machine  # noqa: PLC0415
+
+    if orders.gpu_devices is None:
+        return Nvml(of_container(orders.hands / wire.GPUS_FILE))
+    return Nvml(of_machine(orders.gpu_devices))
 
 
 def _ways(

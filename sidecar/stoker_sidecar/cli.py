@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from stoker_sidecar import VERSION
-from stoker_sidecar.errors import SidecarError
+from stoker_sidecar.errors import SidecarError, UsageError
 from stoker_sidecar.flags import add_run_flags, orders
 
 
@@ -24,15 +25,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0
     except SidecarError as error:
         print(f"stoker-sidecar: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:  # `stoker-sidecar replay … | head`
         sys.stderr.close()
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and not all flags before it."""
+        self.exit(2, f"{self.prog}: {message}\nAll that can be said: {self.prog} --help\n")
+
+
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     """All that `stoker-sidecar` understands; what flags do not say, the environment may."""
-    sidecar = argparse.ArgumentParser(
+    sidecar = _Parser(
         prog="stoker-sidecar",
         description="Keeps one Ollama's model hot, and says whether it is.",
         epilog="Exit status: 0 ended as told, 1 something is wrong, 2 wrong usage.",
@@ -42,10 +49,12 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "run",
         help="keep a model hot",
         description="Pulls, loads and warms a model, and watches it. /readyz answers 200 while it"
-        " is hot and 503 while it is not; / is a page about it.",
-        epilog="example: stoker-sidecar run --model phi3:mini --ollama http://127.0.0.1:11434"
-        " --listen 127.0.0.1:9464        Each flag can be given in the environment as well:"
-        " --context-length as STOKER_CONTEXT_LENGTH. Flags win.",
+        "\nis hot and 503 while it is not; / is a page about it.",
+        epilog="example: stoker-sidecar run --model phi3:mini --ollama http://127.0.0.1:11434\n\n"
+        "Each flag can be given in the environment as well: --context-length as\n"
+        "STOKER_CONTEXT_LENGTH. Flags win. Exit status: 0 ended as told, 1 something is wrong, 2\n"
+        "wrong usage.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_run_flags(run, environment)
     replay = commands.add_parser(

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
 
 import h11
@@ -86,7 +86,7 @@ class Connection:
     async def send(self, answer: Answer, *, last: bool = False) -> bool:
         """Whether another request may follow. `last`: none may."""
         headers = [
-            ("Date", formatdate(usegmt=True)),
+            ("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())),
             ("Content-Type", answer.kind),
             ("Content-Length", str(len(answer.body))),
             ("Cache-Control", "no-store"),

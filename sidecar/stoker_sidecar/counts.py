@@ -31,6 +31,15 @@ class CanaryResult(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+class RearmCause(StrEnum):
+    """Why the keep-alive was renewed."""
+
+    LEASE = "lease"
+    """It was half over."""
+    CLIENT = "client"
+    """A client's request had shortened it."""
+
+
 class RecoveryStep(StrEnum):
     """How far it went to get the model back."""
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from stoker_sidecar.gate import Gate
+from stoker_sidecar.heat.watch import IDLE_SECONDS
 from stoker_sidecar.keeper import Keeper
 from stoker_sidecar.observe import Observer
 from stoker_sidecar.traffic import is_drained
@@ -100,4 +101,5 @@ class Drain:
         return gone or seen.server.down
 
     def _is_working(self) -> bool:
-        return not self._keeper.last.memory.watch.is_idle(self._keeper.stepped_at)
+        computed_at = self._keeper.last.memory.watch.computed_at
+        return self._keeper.stepped_at - computed_at < IDLE_SECONDS

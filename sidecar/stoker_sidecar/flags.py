@@ -2,8 +2,10 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from stoker_api import wire
@@ -14,7 +16,9 @@ from stoker_sidecar.options import Option, configured, options
 from stoker_sidecar.orders import Orders
 
 _PREFIX = "STOKER_"
-_YES = ("1", "true", "yes")
+_TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+Reader = Callable[[str], Any]
 
 
 # --- how values are written ---------------------------------------------------------------------
@@ -37,6 +41,7 @@ def url(text: str) -> str:
     try:
         parts = urlsplit(full)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = good and parts.username is None  # Ollama asks nobody for a password
     except ValueError:
         good = False
     if not good:
@@ -48,6 +53,18 @@ def digest(text: str) -> str:
     if not re.fullmatch("sha256:[0-9a-f]{64}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no digest; write sha256: and 64 hex digits")
     return text
+
+
+def one_of(words: Iterable[str]) -> Reader:
+    """Reads one of these words."""
+    known = tuple(words)
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, not {text!r}")
+        return text
+
+    return read
 
 
 def whole(text: str) -> int:
@@ -83,19 +100,40 @@ def add_run_flags(run: argparse.ArgumentParser, environment: Mapping[str, str]) 
     _add_heat_flags(
         run.add_argument_group(
             "how it is kept hot",
-            "Instead of --heat-file. What they mean: docs/reference/llmdeployment.md.",
+            "Instead of --heat-file. What they mean: docs/sidecar.md. Stall: with a GPU only.",
         )
     )
     _add_place_flags(run.add_argument_group("where things are"))
     for action in run._actions:  # noqa: SLF001 - argparse has no other list of them
-        text = environment.get(_PREFIX + action.dest.upper())
-        if text is None:
-            continue
-        action.required = False
-        if isinstance(action, argparse._AppendAction):  # noqa: SLF001
-            action.default = [text]
-        else:
-            action.default = text.lower() in _YES if action.nargs == 0 else text
+        variable = _PREFIX + action.dest.upper()
+        if text := environment.get(variable):
+            _take(action, variable, text)
+
+
+def _take(action: argparse.Action, variable: str, text: str) -> None:
+    """What the environment says in the place of a flag. It is judged if `run` is what is run."""
+    action.required = False
+    if action.nargs == 0:
+        action.default = _TRUTHS.get(text.lower(), text)
+    elif isinstance(action, argparse._AppendAction):  # noqa: SLF001
+        action.default = [text]
+    else:
+        action.default = text
+    if callable(action.type):
+        action.type = _naming(variable, text, action.type)
+
+
+def _naming(variable: str, given: str, read: Reader) -> Reader:
+    """Reads alike, and names the variable where it is to blame."""
+
+    def named(text: str) -> Any:
+        try:
+            return read(text)
+        except argparse.ArgumentTypeError as error:
+            blame = f" (in {variable})" if text == given else ""
+            raise argparse.ArgumentTypeError(f"{error}{blame}") from error
+
+    return named
 
 
 def _add_model_flags(group: "argparse._ArgumentGroup") -> None:
@@ -109,8 +147,7 @@ def _add_model_flags(group: "argparse._ArgumentGroup") -> None:
     add("--gpus", type=count, default=0, metavar="N", help="how many GPUs it is to use (0)")
     add(
         "--pull-policy",
-        type=wire.PullPolicy,
-        choices=list(wire.PullPolicy),
+        type=one_of(wire.PullPolicy),
         default=wire.PullPolicy.IF_NOT_PRESENT,
         metavar="WHEN",
         help="when it is pulled: IfNotPresent, Always, Never (IfNotPresent)",
@@ -128,9 +165,33 @@ def _add_heat_flags(group: "argparse._ArgumentGroup") -> None:
             option.flag,
             dest=_dest(option),
             action="append" if option.is_list else "store",
-            metavar="VALUE",
-            help="may be given several times" if option.is_list else None,
+            metavar=_metavar(option),
+            help=_told(option),
         )
+
+
+def _metavar(option: Option) -> str:
+    kind = get_args(option.kind)[0] if option.is_list else option.kind
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return "|".join(kind)
+    if kind is bool:
+        return "true|false"
+    return {str: "TEXT", int: "N", float: "N"}[kind]
+
+
+def _told(option: Option) -> str:
+    """What holds without the flag; and what else is to know."""
+    value: Any = defaults(uses_gpu=True)
+    for name in option.path:
+        value = getattr(value, name)
+    if isinstance(value, tuple):
+        listed = ", ".join(value) or "none"
+        return f"({listed}); may be given several times"
+    if isinstance(value, bool):
+        return "(true)" if value else "(false)"
+    return (
+        "(none)" if value is None else f"({value:g})" if isinstance(value, float) else f"({value})"
+    )
 
 
 def _dest(option: Option) -> str:
@@ -175,8 +236,11 @@ def _add_place_flags(group: "argparse._ArgumentGroup") -> None:
     )
     add("--ollama-pid", type=whole, metavar="PID", help="which `ollama serve` it is, of several")
     add("--no-processes", action="store_true", help="do not look at Ollama's processes")
-    add("--log-format", choices=["auto", "text", "json"], default="auto", help="(auto)")
-    add("--log-level", choices=["debug", "info", "warning"], default="info", help="(info)")
+    for flag, words, default in (
+        ("--log-format", ("auto", "text", "json"), "auto"),
+        ("--log-level", ("debug", "info", "warning"), "info"),
+    ):
+        add(flag, type=one_of(words), default=default, metavar="|".join(words), help=f"({default})")
 
 
 # --- what they mean -----------------------------------------------------------------------------
@@ -184,6 +248,9 @@ def _add_place_flags(group: "argparse._ArgumentGroup") -> None:
 
 def orders(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Orders:
     """What `run` was told; `UsageError` where that cannot be."""
+    for name in ("insecure_registry", "no_processes"):
+        if not isinstance(value := getattr(parsed, name), bool):
+            raise UsageError(f"{_PREFIX}{name.upper()}: must be true or false, not {value!r}")
     in_pod = "KUBERNETES_SERVICE_HOST" in environment
     devices = None if in_pod else ("all",)
     return Orders(
@@ -195,7 +262,7 @@ def orders(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Orders
             batch=parsed.batch,
             threads=parsed.threads,
             gpus=parsed.gpus,
-            pull_policy=parsed.pull_policy,
+            pull_policy=wire.PullPolicy(parsed.pull_policy),
             insecure_registry=parsed.insecure_registry,
             drain_timeout_seconds=parsed.drain_timeout_seconds,
         ),

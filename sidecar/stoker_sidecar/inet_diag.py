@@ -70,8 +70,9 @@ class Batch(NamedTuple):
 ESTABLISHED = 1
 LISTEN = 10
 
-_TCP = 6
-_SOCK_DIAG_BY_FAMILY = 20
+_TCPDIAG_GETSOCK = 18
+"""The older question of two. It is about all families at once, and the kernel walks through its
+table of connections once, where SOCK_DIAG_BY_FAMILY takes it twice. `ss` asks it, too."""
 _REQUEST_AND_DUMP = 0x1 | 0x300
 _ERROR, _DONE = 2, 3
 _INTERRUPTED = 0x10
@@ -79,7 +80,7 @@ _JUMP = 1
 _BYTECODE, _INFO = 1, 2
 
 _HEADER = struct.Struct("=IHHII")
-_QUESTION = struct.Struct("=BBBxI48x")
+_QUESTION = struct.Struct("=xxxB48xI4x")
 _ATTRIBUTE = struct.Struct("=HH")
 _OPERATION = struct.Struct("=BBH")
 _SOCKET = struct.Struct("=BBxx2s2s16s16s4xQ4xIIxxxxI")
@@ -92,16 +93,14 @@ _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 # --- asking -------------------------------------------------------------------------------------
 
 
-def question(
-    family: int, states: Sequence[int], ports: Sequence[tuple[Field, int]], sequence: int
-) -> bytes:
+def question(states: Sequence[int], ports: Sequence[tuple[Field, int]], sequence: int) -> bytes:
     """Asks for all TCP sockets in one of these states that have one of these ports."""
     program = _any_of(ports)
     mask = sum(1 << state for state in states)
-    wish = _QUESTION.pack(family, _TCP, 1 << (_INFO - 1), mask)
+    wish = _QUESTION.pack(1 << (_INFO - 1), mask)
     attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(program), _BYTECODE) + program
     length = _HEADER.size + len(wish) + len(attribute)
-    header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, sequence, 0)
+    header = _HEADER.pack(length, _TCPDIAG_GETSOCK, _REQUEST_AND_DUMP, sequence, 0)
     return header + wish + attribute
 
 
@@ -146,7 +145,7 @@ def _batch(datagram: bytes, sequence: int) -> Batch:
         if number == sequence:
             # Cut out, so that nothing is read beyond its end.
             body = datagram[offset + _HEADER.size : offset + length]
-            if kind != _SOCK_DIAG_BY_FAMILY or flags & _INTERRUPTED:
+            if kind != _TCPDIAG_GETSOCK or flags & _INTERRUPTED:
                 _refuse_failure(kind, flags, body)
                 return Batch(found, is_last=True)
             found.append(_connection(body))

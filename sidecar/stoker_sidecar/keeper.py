@@ -12,10 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stoker_api import wire
-from stoker_api.reasons import Reason
 from stoker_sidecar.act import Deeds, Facts
 from stoker_sidecar.config import HeatFile
-from stoker_sidecar.counts import CanaryResult, Counts, Phase, RecoveryResult, RecoveryStep
+from stoker_sidecar.counts import (
+    CanaryResult,
+    Counts,
+    Phase,
+    RearmCause,
+    RecoveryResult,
+    RecoveryStep,
+)
 from stoker_sidecar.gate import Gate
 from stoker_sidecar.heat import Memory, Observation, Step, Wanted, step
 from stoker_sidecar.heat.observation import Deed, Fault, Outcome
@@ -248,7 +254,8 @@ class Keeper:
         if taken.action and taken.action.deed is Deed.LOAD and before.opened:
             self.counts.reload(taken.verdict.reason)
         if taken.action and taken.action.deed is Deed.REARM:
-            self.counts.rearm(Reason.EXPIRED)
+            leased = self.settings.wanted.heat.keep_alive_seconds > 0
+            self.counts.rearm(RearmCause.LEASE if leased else RearmCause.CLIENT)
         self._follow_verification(taken, now)
 
     def _follow_verification(self, taken: Step, now: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from stoker_sidecar.act import Deeds
 from stoker_sidecar.exchange import ExchangeError, UnreachableError
 from stoker_sidecar.hands import Hands
+from stoker_sidecar.heat.judging.residence import REPLACED_SECONDS
 from stoker_sidecar.heat.observation import (
     Deed,
     Life,
@@ -85,6 +86,7 @@ class Observer:
         self._processes: Processes | None = None
         self._loaded: tuple[Loaded, ...] | None = None
         self._asks_soon: asyncio.TimerHandle | None = None
+        self._looks_soon: asyncio.TimerHandle | None = None
         self._unanswered_since: float | None = None
         self._down = False
         self._down_since = 0.0
@@ -119,8 +121,9 @@ class Observer:
 
     async def close(self) -> None:
         self._exits.close()
-        if self._asks_soon:
-            self._asks_soon.cancel()
+        for soon in (self._asks_soon, self._looks_soon):
+            if soon:
+                soon.cancel()
         await self._listing.close()
         await self._store.close()
         if self._senses.connections:
@@ -232,6 +235,12 @@ class Observer:
         # that does so while they change: as they do just now.
         loop = asyncio.get_running_loop()
         self._asks_soon = loop.call_later(SETTLE_SECONDS, self._ask_what_is_loaded)
+        self._looks_soon = loop.call_later(REPLACED_SECONDS + SETTLE_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        """By now it shows whether another process takes the place of one that has ended."""
+        self._look_at_processes()
+        self._ask_what_is_loaded()
 
     # --- Ollama's answers -----------------------------------------------------------------------
 

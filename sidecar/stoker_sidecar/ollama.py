@@ -15,14 +15,11 @@ from stoker_api.wire import Arguments
 from stoker_sidecar import answers, pulling
 from stoker_sidecar.complaints import fault_of_request
 from stoker_sidecar.exchange import (
-    Answer,
-    Document,
     ExchangeError,
     LateError,
     NonsenseError,
     RefusedError,
     Reply,
-    Site,
 )
 from stoker_sidecar.heat.observation import (
     Deed,
@@ -32,6 +29,7 @@ from stoker_sidecar.heat.observation import (
     PullProgress,
     Stored,
 )
+from stoker_sidecar.site import Answer, Document, Site
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from stoker_api.codec import MalformedError
 from stoker_sidecar.answers import complaint
 from stoker_sidecar.documents import as_object, get, read_object, text
-from stoker_sidecar.exchange import NonsenseError, RefusedError, Reply, Site
+from stoker_sidecar.exchange import NonsenseError, RefusedError, Reply
+from stoker_sidecar.site import Site
 
 _MANY_LINES = 64
 """Lines of an answer beyond two for each token: there is no more to read than this."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from stoker_api import wire
+from stoker_sidecar.heat.facts import size
 
 REFRESH_SECONDS = 2
 
@@ -116,32 +117,32 @@ def _pull(pull: wire.Pull | None) -> Iterator[str]:
     if pull is None:
         return
     if not pull.total_bytes:
-        yield f"<p>Pulling: {_bytes(pull.done_bytes)}</p>"
+        yield f"<p>Pulling: {size(pull.done_bytes)}</p>"
         return
-    yield f"<p>Pulling: {_bytes(pull.done_bytes)} of {_bytes(pull.total_bytes)}</p>"
+    yield f"<p>Pulling: {size(pull.done_bytes)} of {size(pull.total_bytes)}</p>"
     yield f'<progress max="{pull.total_bytes}" value="{pull.done_bytes}"></progress>'
 
 
 def _model(status: wire.Status) -> Iterator[Row]:
     if model := status.model:
         yield "digest", model.digest
-        yield "on disk", _bytes(model.size_bytes)
+        yield "on disk", size(model.size_bytes)
         kind = ", ".join(each for each in (model.parameters, model.quantisation) if each)
         if kind:
             yield "parameters", kind
         if model.context_length is not None:
             yield "context", f"{model.context_length} tokens"
     if residency := status.residency:
-        yield "in memory", _bytes(residency.total_bytes)
-        yield "of that on GPU", _bytes(residency.vram_bytes)
+        yield "in memory", size(residency.total_bytes)
+        yield "of that on GPU", size(residency.vram_bytes)
         yield "until", residency.expires_at or "without end"
 
 
 def _gpus(gpus: Iterable[wire.GpuFigures]) -> Iterator[Row]:
     for gpu in gpus:
         known = (
-            gpu.used_bytes is not None and f"{_bytes(gpu.used_bytes)} used",
-            gpu.total_bytes is not None and f"{_bytes(gpu.total_bytes)} in all",
+            gpu.used_bytes is not None and f"{size(gpu.used_bytes)} used",
+            gpu.total_bytes is not None and f"{size(gpu.total_bytes)} in all",
             gpu.utilisation_ratio is not None and f"{gpu.utilisation_ratio:.0%} busy",
             gpu.power_watts is not None and f"{gpu.power_watts:.0f} W",
             gpu.temperature_celsius is not None and f"{gpu.temperature_celsius:.0f} °C",
@@ -180,12 +181,3 @@ def _worth_knowing(status: wire.Status) -> Iterator[Row]:
 def _history(transitions: Iterable[Transition]) -> Iterator[Row]:
     for each in transitions:
         yield each.time, f"{each.state} ({each.reason}): {each.message}"
-
-
-def _bytes(count: float) -> str:
-    """As people read it: in the units that Ollama, `kubectl` and GPUs are spoken of."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < 1024:  # noqa: PLR2004 - what these units are made of
-            return f"{count:.3g} {unit}" if unit != "B" else f"{count} B"
-        count /= 1024
-    return f"{count:.4g} TiB"

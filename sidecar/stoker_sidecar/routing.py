@@ -19,10 +19,11 @@ from typing import TypeVar
 from stoker_api.wire import Api, Route
 from stoker_sidecar import openai
 from stoker_sidecar.answers import canonical, find
-from stoker_sidecar.exchange import ExchangeError, RefusedError, Site
+from stoker_sidecar.exchange import ExchangeError, RefusedError
 from stoker_sidecar.findings import BlindError, Finding, Reason, Sight, at_rest, failed, judge
 from stoker_sidecar.heat.observation import Deed, Loaded
 from stoker_sidecar.ollama import Ollama, Question, Said
+from stoker_sidecar.site import Site
 
 T = TypeVar("T")
 

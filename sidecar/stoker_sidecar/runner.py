@@ -27,7 +27,10 @@ from stoker_sidecar.heat.observation import Identity, Process, Processes
 from stoker_sidecar.procfs import PROC, ProcessFiles, Runner, is_server, parse_runner
 
 SEARCH_SECONDS = 2.0
-"""How often /proc is searched for a server that is not known, or for runners of other models."""
+"""How often /proc is searched for a server that is not known."""
+
+OTHERS_SECONDS = 10.0
+"""… and for runners of other models, while this model's is there."""
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -81,11 +84,11 @@ class OllamaProcesses:
 
         A server that has ended leaves the view in sight, and empty. It is searched for now and
         then, or now if `search` says so: for one who knows that it answers again. A runner that is
-        missing is searched for at every look.
+        missing is searched for at every look, and others with it.
         """
         try:
             seen = self._known(weights)
-            if search or self._is_due() or (seen.server and not seen.runner):
+            if search or self._is_due(seen) or (seen.server and not seen.runner):
                 self._search(weights)
                 seen = self._known(weights)
         except OSError as error:
@@ -96,8 +99,9 @@ class OllamaProcesses:
         self.runner_port = self._runners[seen.runner.identity].port if seen.runner else None
         return None if self.out_of_sight else seen
 
-    def _is_due(self) -> bool:
-        return self._clock() - self._searched_at >= SEARCH_SECONDS
+    def _is_due(self, seen: Processes) -> bool:
+        pause = OTHERS_SECONDS if seen.server else SEARCH_SECONDS
+        return self._clock() - self._searched_at >= pause
 
     # --- what is known ---
 

@@ -7,6 +7,7 @@ stranger who holds connections open must not keep the kubelet's probes out.
 
 import asyncio
 import logging
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -184,6 +185,8 @@ class Server:
         finally:
             drain.cancel()
             gone.cancel()
+            # One reader at a time: the next request is not read before this one has ended.
+            await asyncio.wait({drain, gone})
             drains[address] -= 1
             drains += Counter()  # forgets addresses that are at 0
 
@@ -232,7 +235,9 @@ def _every_address(listen: str, port: int) -> socket.socket:
 
 
 def _listen_error(listen: str, error: OSError) -> ListenError:
+    # asyncio's own words repeat the address.
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return ListenError(
-        f"cannot listen on {listen} ({error.strerror}): choose another address with --listen, or"
+        f"cannot listen on {listen} ({why}): choose another address with --listen, or"
         " end what uses it"
     )

@@ -3,8 +3,8 @@
 The kernel answers while it is asked, so nothing here waits. It lists the connections of one network
 namespace: the sidecar's, which is the pod's.
 
-A look makes the kernel walk through its table of connections, once for IPv4 and once for IPv6, and
-costs a few microseconds more for each connection of Ollama's. All others the kernel leaves out.
+A look makes the kernel walk through its table of connections, and costs a few microseconds more for
+each connection of Ollama's. All others the kernel leaves out.
 """
 
 import itertools
@@ -46,6 +46,8 @@ class OllamaConnections:
         self._ledger = Ledger()
         self._sequence = itertools.count(1)
         self._netlink: socket.socket | None = None
+        self._to_server: set[int] = set()
+        self._own_inodes: set[int] = set()
 
     def look(self, runner_port: int | None) -> Traffic | None:
         """The connections as they are now; None when they are out of sight.
@@ -55,7 +57,8 @@ class OllamaConnections:
         ports = Ports(self._server_port, runner_port)
         traffic = None
         try:
-            traffic = self._ledger.enter(self._connections(ports), own_inodes(), ports)
+            connections = self._connections(ports)
+            traffic = self._ledger.enter(connections, self._own(connections), ports)
             self.out_of_sight = None if traffic else _NO_LISTENER.format(ports.server)
         except DiagError as error:
             self._give_up(str(error))
@@ -77,12 +80,8 @@ class OllamaConnections:
         wanted = [(Field.LOCAL_PORT, ports.server), (Field.REMOTE_PORT, ports.server)]
         if ports.runner is not None:
             wanted.append((Field.REMOTE_PORT, ports.runner))
-        return self._ask(socket.AF_INET, wanted) + self._ask(socket.AF_INET6, wanted)
-
-    def _ask(self, family: int, wanted: list[tuple[Field, int]]) -> list[Connection]:
-        netlink = self._opened()
-        sequence = next(self._sequence)
-        netlink.send(question(family, (ESTABLISHED, LISTEN), wanted, sequence))
+        netlink, sequence = self._opened(), next(self._sequence)
+        netlink.send(question((ESTABLISHED, LISTEN), wanted, sequence))
         found: list[Connection] = []
         while len(found) < _MOST_CONNECTIONS:
             batch = parse(netlink.recv(_DATAGRAM_BYTES), sequence)
@@ -90,6 +89,17 @@ class OllamaConnections:
             if batch.is_last:
                 return found
         raise DiagError(f"there are more than {_MOST_CONNECTIONS} connections")
+
+    def _own(self, connections: list[Connection]) -> set[int]:
+        """The inodes of the sidecar's own sockets, if only of those among these connections.
+
+        They are looked up when there is a new connection to the server: it may be the sidecar's.
+        """
+        to_server = {each.cookie for each in connections if each.remote_port == self._server_port}
+        if not to_server <= self._to_server:
+            self._own_inodes = own_inodes()
+        self._to_server = to_server
+        return self._own_inodes
 
     def _opened(self) -> socket.socket:
         if self._netlink is None:

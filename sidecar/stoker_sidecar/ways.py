@@ -83,9 +83,12 @@ class Ways:
             await self._until(wait, was_hot=hot_since is not None)
 
     async def _until(self, seconds: float, *, was_hot: bool) -> None:
+        if was_hot:
+            await asyncio.sleep(seconds)
+            return
         for _ in range(round(seconds / LOOK_SECONDS)):
             await asyncio.sleep(LOOK_SECONDS)
-            if self._is_hot() and not was_hot:
+            if self._is_hot():
                 return
 
     async def _look_at_own(self, ask: bool) -> bool:  # noqa: FBT001

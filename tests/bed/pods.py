@@ -1,5 +1,8 @@
-"""The processes of pods. All machines of a bed share the real machine's process ids, so that a test
-can look at what runs in a pod, and kill it, without being in there."""
+"""The processes of pods.
+
+All machines of a bed share the real machine's process ids, so that a test can look at what runs in
+a pod, and kill it, without being in there.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,17 +18,25 @@ def processes(pod_uid: str) -> dict[int, list[str]]:
 
 def resident_bytes(pid: int) -> int:
     """How much of its memory is in RAM."""
-    status = (PROC / str(pid) / "status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
+    return int(_status(pid, "VmRSS")) * 1024
 
 
-def processor_seconds(pid: int) -> float:
-    """How long it has computed, to the hundredth of a second."""
-    stat = (PROC / str(pid) / "stat").read_text()
-    # The name in parentheses may hold anything; what follows the last one begins with field 3.
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+def capabilities(pid: int) -> int:
+    """The privileges that it has, as the kernel's bits."""
+    return int(_status(pid, "CapEff"), 16)
+
+
+def has_read_only_root(pid: int) -> bool:
+    """Whether nothing can be written but where something is mounted."""
+    mounts = (line.split() for line in (PROC / str(pid) / "mounts").read_text().splitlines())
+    (options,) = (options for _, place, _, options, *_ in mounts if place == "/")
+    return "ro" in options.split(",")
+
+
+def _status(pid: int, field: str) -> str:
+    lines = (PROC / str(pid) / "status").read_text().splitlines()
+    (value,) = (line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    return value
 
 
 def _processes(pod: str) -> Iterator[tuple[int, list[str]]]:

@@ -37,7 +37,10 @@ def sidecar_container(resource: LLMDeployment, settings: Settings) -> Manifest:
         # The pull half of the gate: it holds when the sidecar or its way to the API server is
         # gone. Two misses, because a node at its limits answers late.
         "readinessProbe": _probe(wire.READY_PATH, every=1, failures=2),
-        "livenessProbe": _probe(wire.LIVE_PATH, every=10, failures=3),
+        # A sidecar that hangs heeds no SIGTERM, and has nothing to drain: it need not be given the
+        # pod's grace period.
+        "livenessProbe": _probe(wire.LIVE_PATH, every=10, failures=3)
+        | {"terminationGracePeriodSeconds": 5},
         "resources": {
             key: amounts for key, amounts in spec.sidecar.resources.as_json().items() if amounts
         },

@@ -41,6 +41,8 @@ class Watch:
     pulled_bytes: int = 0
     worked_at: float = 0
     """When the runner was last seen to do something: computing, or sending."""
+    computed_at: float = 0
+    """The same, without the GPU, which others may keep busy."""
     sent_at: float = 0
     """When a byte last came from the runner."""
     alive_at: float = 0
@@ -115,7 +117,9 @@ def _worked(watch: Watch, seen: Observation, own: Process | None, now: float) ->
     if traffic and traffic.bytes_to_clients != watch.bytes_to_clients:
         watch = replace(watch, alive_at=now, bytes_to_clients=traffic.bytes_to_clients)
     if traffic and traffic.runner_bytes != watch.runner_bytes:
-        watch = replace(watch, sent_at=now, worked_at=now, runner_bytes=traffic.runner_bytes)
+        watch = replace(
+            watch, sent_at=now, worked_at=now, computed_at=now, runner_bytes=traffic.runner_bytes
+        )
     if gpus and gpus.busy:
         watch = replace(watch, worked_at=now)
     if own and now - watch.cpu_at >= CPU_WINDOW_SECONDS:
@@ -127,6 +131,7 @@ def _worked(watch: Watch, seen: Observation, own: Process | None, now: float) ->
             cpu_at=now,
             page_reads=own.page_reads,
             worked_at=now if works else watch.worked_at,
+            computed_at=now if works else watch.computed_at,
         )
     return watch
 

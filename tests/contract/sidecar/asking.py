@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, closing, suppress
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from stoker_sidecar.exchange import Site
 from stoker_sidecar.heat.observation import Deed
 from stoker_sidecar.ollama import Ollama, Question
+from stoker_sidecar.site import Site
 
 T = TypeVar("T")
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

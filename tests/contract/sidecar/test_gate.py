@@ -7,7 +7,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def status(code: int, message: str = "no", **headers: str) -> Reply:
         ((200, {}, b"[]"), "is not an object"),
         ((200, {}, b"[" * 200_000), "is not JSON"),
         ((200, {}, b'{"metadata": 1, "status": {"conditions": 7}}'), "has not kept it"),
-        ((200, {}, b" " * (9 * 2**20)), "answers with over"),
+        ((200, {}, b" " * (5 * 2**20)), "answers more than 4,194,304 bytes"),
         (None, "has not answered within 0.5 s"),
     ],
 )
@@ -225,6 +225,29 @@ def test_a_loss_of_heat_does_not_wait_for_an_opening_that_hangs(folder: Path) ->
     run(folder, story)
 
 
+def test_a_hand_shake_that_is_given_up_leaves_no_connection(folder: Path) -> None:
+    async def given_up() -> None:
+        ended = asyncio.Event()
+
+        async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(ConnectionError):
+                await reader.read()
+            ended.set()
+            writer.close()
+
+        server = await asyncio.start_server(mute, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = PodClient(Identity("127.0.0.1", port, "llms", "hot", "a-b-c"), folder)
+        async with server:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.look()
+            async with asyncio.timeout(10):
+                await ended.wait()
+
+    asyncio.run(given_up())
+
+
 def test_a_write_that_lands_late_is_put_right(folder: Path) -> None:
     """An opening without an answer may be carried out after the shut that followed it."""
 
@@ -267,8 +290,9 @@ def test_a_certificate_of_another_authority_is_refused(folder: Path, tmp_path: P
         ("ca.crt", None, "cannot be read (No such file or directory)"),
         ("ca.crt", b"", "holds no certificate"),
         ("ca.crt", b"\xff\xfe", "holds no certificate"),
-        ("token", b"a\r\nX-Header: b", "does not answer"),
-        ("token", b"\xff", "does not answer"),
+        ("token", b"a\r\nX-Header: b", "holds no token"),
+        ("token", b"\xff", "holds no token"),
+        ("token", b"\n", "holds no token"),
     ],
 )
 def test_a_bad_mount_is_said(

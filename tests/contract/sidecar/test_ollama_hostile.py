@@ -21,13 +21,13 @@ from stoker_sidecar.exchange import (
     LateError,
     NonsenseError,
     RefusedError,
-    Site,
     UnreachableError,
     UnresolvedError,
     UntrustedError,
 )
 from stoker_sidecar.heat.observation import Fault, Outcome
 from stoker_sidecar.ollama import Ollama
+from stoker_sidecar.site import Site
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from contract.ollama.api import Launch, Ollama
 from contract.sidecar.asking import answering, ask
 from contract.simulator.serving import Simulation, simulating
 from stoker_api.wire import Api, Route
-from stoker_sidecar.exchange import Site
 from stoker_sidecar.routing import Routes
+from stoker_sidecar.site import Site
 
 T = TypeVar("T")
 

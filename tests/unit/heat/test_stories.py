@@ -260,7 +260,8 @@ def test_a_crash_shuts_the_gate_at_once_and_the_model_is_loaded_again() -> None:
     assert not lost.gate.open
     assert lost.verdict.reason is Reason.RUNNER_GONE
     assert lost.action is None
-    named = story.after(0.01, server=LISTED)
+    assert story.after(0.01, server=LISTED).action is None
+    named = story.after(0.3)
     assert named.verdict.reason is Reason.CRASHED
     assert story.deeds == [Deed.LOAD]
 

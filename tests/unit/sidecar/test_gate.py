@@ -130,7 +130,7 @@ def test_a_pod_knows_itself_and_its_api_server() -> None:
     assert identity(POD) == Identity("10.96.0.1", 443, "llms", "phi3-1", "a-b-c")
     v6 = identity(POD | {"KUBERNETES_SERVICE_HOST": "fd00::1"})
     assert v6
-    assert v6.authority == "[fd00::1]:443"
+    assert v6.url == "https://[fd00::1]:443"
 
 
 def test_outside_kubernetes_there_is_nobody_to_be() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stoker_sidecar.heat.observation import Life, Processes
-from stoker_sidecar.runner import SEARCH_SECONDS, OllamaProcesses
+from stoker_sidecar.runner import OTHERS_SECONDS, SEARCH_SECONDS, OllamaProcesses
 
 WEIGHTS = "sha256-aaaa"
 OTHER = "sha256-bbbb"
@@ -121,7 +121,7 @@ def test_runners_of_other_models_are_searched_for_now_and_then(machine: Machine)
     view.look(WEIGHTS)
     machine.load(12, OTHER)
     assert pids(view.look(WEIGHTS)) == (10, 11, set())
-    machine.now += SEARCH_SECONDS
+    machine.now += OTHERS_SECONDS
     assert pids(view.look(WEIGHTS)) == (10, 11, {12})
 
 

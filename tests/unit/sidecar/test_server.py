@@ -58,7 +58,7 @@ def test_the_page_says_what_state_it_is_why_and_what_came_before() -> None:
         "<b>Proven</b>: 2 answers in a row, first token after 180 ms",
         "since 2026-01-01T00:00:00Z, gate open: this pod takes traffic",
         "Cold (Crashed): runner 7 ended",
-        "5 GiB used, 80 GiB in all, 50% busy, 310 W, 41 °C",
+        "5.0 GiB used, 80.0 GiB in all, 50% busy, 310 W, 41 °C",
         "92.5 tokens/s",
         "ok, Reached: in 12 ms",
     ):

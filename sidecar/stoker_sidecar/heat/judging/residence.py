@@ -19,7 +19,7 @@ LOAD_STALL_SECONDS = 20.0
 """A load starts a process within a second or two. Ollama may first wait for other models to
 leave, so the wait counts only while none of them works."""
 
-_REPLACED_SECONDS = 0.25
+REPLACED_SECONDS = 0.25
 """How long a process that takes another's place may take to be there."""
 
 _MOMENT = 2.0
@@ -139,9 +139,8 @@ def _is_unclear(case: Case) -> bool:
     """Whether it may just be on its way back: a reload ends one process and starts another."""
     ended = case.memory.watch.ended_at
     return (
-        case.model is None
-        and ended is not None
-        and case.now - ended < _REPLACED_SECONDS
+        ended is not None
+        and case.now - ended < REPLACED_SECONDS
         and runner(case.seen) is None
         and not others_listed(case.seen)
     )
