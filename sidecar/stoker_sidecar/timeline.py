@@ -24,13 +24,15 @@ class TimelineError(SidecarError):
 
 
 class Timeline:
-    """Writes a file, and begins it anew when it has become long; the last one is kept beside it."""
+    """Writes a file, anew at each start and when it is long; the last one stays beside it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written = 0
         self._wanted: Wanted | None = None
         try:
+            if path.exists():
+                self._set_aside()
             self._file = path.open("w", encoding="utf-8")
         except OSError as error:
             raise TimelineError(f"{path} cannot be written: {error.strerror}") from error
@@ -48,9 +50,12 @@ class Timeline:
 
     def _turn(self) -> None:
         self._file.close()
-        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._set_aside()
         self._file = self._path.open("w", encoding="utf-8")
         self._written, self._wanted = 0, None
+
+    def _set_aside(self) -> None:
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
 
     def close(self) -> None:
         self._file.close()

@@ -121,6 +121,8 @@ def _canary(case: Case) -> Action | None:
         return None
     quiet = case.now - (memory.proof.at or 0)
     waiting = bool(case.seen.traffic and case.seen.traffic.busy)
+    if waiting and not memory.watch.is_idle(case.now):
+        return None  # it would queue behind them, and prove nothing
     hanging = waiting and memory.watch.is_idle(case.now) and quiet >= NOTHING_SECONDS
     if quiet < canary.idle_after_seconds and not hanging and not memory.proof.misses:
         return None

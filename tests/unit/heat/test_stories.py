@@ -530,6 +530,13 @@ def test_a_canary_is_sent_soon_when_a_request_hangs_elsewhere() -> None:
     assert story.deeds == [Deed.CANARY]
 
 
+def test_no_canary_is_sent_to_queue_behind_clients_that_wait() -> None:
+    story = Story.hot(seen=replace(IN_MEMORY, traffic=replace(QUIET, busy=2)))
+    for second in range(120):
+        story.after(0.5, processes=story.runner(cpu_seconds=6.0 + second))
+    assert not story.deeds
+
+
 def test_a_canary_that_waited_behind_others_proves_nothing() -> None:
     story = Story.hot(seen=replace(IN_MEMORY, traffic=QUIET))
     story.passes(11)

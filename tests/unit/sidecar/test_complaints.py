@@ -1,4 +1,7 @@
-"""What Ollama's complaints mean. Most of the words were seen from Ollama 0.17.4; those about memory are from its source."""
+"""What Ollama's complaints mean.
+
+Most of the words were seen from Ollama 0.17.4; those about memory are from its source.
+"""
 
 import pytest
 

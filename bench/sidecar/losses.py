@@ -1,0 +1,165 @@
+"""How soon a loss of heat shuts the gate, and how soon heat is back."""
+
+import math
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.sidecar.beside import QUIET, calm, end_of, keeping, moment, real, runner_of, shut_at
+from bench.sidecar.standins import ApiServer
+from bench.sidecar.table import Settings, note, times
+
+from contract.ollama.api import Ollama
+from contract.sidecar.pod import in_pod
+from support.sidecars import Sidecar
+from support.waiting import wait_for
+
+HEARTBEAT_SECONDS = 0.5
+CANARY = (
+    *("--heartbeat-canary-idle-after-seconds", "2"),
+    *("--heartbeat-canary-timeout-seconds", "2"),
+)
+
+Loss = Callable[[Ollama, int], None]
+
+WAYS_OUT: dict[str, Loss] = {
+    "runner killed": lambda server, pid: server.processes.signal(pid, signal.SIGKILL),
+    "unloaded": lambda server, _: _quietly(lambda: server.unload("tiny")),
+    "evicted": lambda server, _: _quietly(lambda: server.say("other")),
+    "reloaded": lambda server, _: _quietly(lambda: server.say("tiny", options={"num_ctx": 512})),
+}
+
+
+def _quietly(ask: Callable[[], object]) -> None:
+    """The sidecar may load its model in between; then the answer is an error, and no matter."""
+    try:
+        ask()
+    except AssertionError:
+        return
+
+
+def heat_lost(settings: Settings) -> None:
+    """From the end of the runner's process to a shut gate, and to the write of that."""
+    with ExitStack() as stack:
+        api = stack.enter_context(ApiServer.running()) if settings.mounts else None
+        server = stack.enter_context(real(OLLAMA_MAX_LOADED_MODELS="1"))
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory()), "heat.json")
+        file.write_text(calm().to_json())
+        for way, lose in WAYS_OUT.items():
+            shut, written = [], []
+            for _ in range(settings.repetitions):
+                with keeping(server, "--heat-file", str(file), **_pod(api)) as keeper:
+                    if api:
+                        api.until_open()
+                    lost, seen = losing(server, keeper, lose)
+                    shut.append(max(0.0, seen - lost))
+                    if api and seen < math.inf:
+                        written.append(max(0.0, api.shut_at() - lost))
+                    keeper.until_ready()  # its load would else be aborted with it
+            times(f"{way} -> /readyz says no", shut, 50)
+            if written:
+                times(f"{way} -> the write has arrived", written, 50)
+
+
+def _pod(api: ApiServer | None) -> dict[str, str]:
+    return api.environment() if api else {}
+
+
+def losing(server: Ollama, keeper: Sidecar, lose: Loss) -> tuple[float, float]:
+    """When the runner had ended, and when the gate was seen shut."""
+    pid = runner_of(server)
+    ended = end_of(pid)
+    thread = threading.Thread(target=lose, args=(server, pid))
+    thread.start()
+    seen = shut_at(keeper)
+    lost = ended()
+    thread.join()
+    return lost, seen
+
+
+def seen_by_polls(settings: Settings) -> None:
+    """What no process tells: the model has gone from the list."""
+    shut = []
+    with real() as server:
+        for _ in range(settings.repetitions):
+            with keeping(server, "--no-processes", *QUIET) as keeper:
+                server.unload("tiny")
+                gone = moment(lambda: wait_for("its end", lambda: "tiny" not in server.ps()))
+                seen = shut_at(keeper)
+                shut.append(max(0.0, seen - gone()))
+                keeper.until_ready()
+    limit = 1000 * HEARTBEAT_SECONDS + 100
+    times("left the list, processes out of sight -> shut", shut, limit)
+
+
+def out_of_sight(settings: Settings) -> None:
+    """A crash that only a canary can notice: every 2 s here, with 2 s for its answer."""
+    noticed = []
+    with real() as server:
+        for _ in range(min(settings.repetitions, 10)):
+            with keeping(server, "--no-processes", *CANARY) as keeper:
+                # Just after a canary, so that no request of its own tells by chance.
+                wait_for("a canary", lambda seen=keeper: canaries(seen), seconds=30)  # type: ignore[misc]
+                server.processes.signal(runner_of(server), signal.SIGKILL)
+                killed = time.monotonic()
+                noticed.append(shut_at(keeper) - killed)
+                keeper.until_ready()
+    times("killed, processes out of sight -> shut", noticed, 1000 * (2 + 2))
+
+
+def canaries(keeper: Sidecar) -> int:
+    sent: int = keeper.status()["counters"]["canaries"]
+    return sent
+
+
+def hang(settings: Settings) -> None:
+    """The runner is stopped while it answers."""
+    shut, hot, load = [], [], 0.0
+    with real() as server:
+        for _ in range(min(settings.repetitions, 10)):
+            with keeping(server, *QUIET) as keeper, server.talking("tiny") as lines:
+                next(lines)
+                server.processes.signal(runner_of(server), signal.SIGSTOP)
+                stopped = time.monotonic()
+                shut.append(shut_at(keeper) - stopped)
+                keeper.until_ready()
+                hot.append(time.monotonic() - stopped - shut[-1])
+                load = keeper.status()["coldStart"]["loadSeconds"]
+    times("runner stopped, request open -> shut", shut, 2000)
+    times("... -> hot again", hot, 1000 + 1000 * load)
+    note(f"one load takes {1000 * load:.0f} ms here")
+
+
+def server_stopped(settings: Settings) -> None:
+    """Ollama itself is stopped, in a pod whose entry script the sidecar can tell to restart it."""
+    shut, hot = [], []
+    with tempfile.TemporaryDirectory(prefix="stoker-bench-") as folder:
+        for number in range(min(settings.repetitions, 3)):
+            here = Path(folder, str(number))
+            here.mkdir()
+            with in_pod(here, "--model", "llama3.2", "--speed", "1") as pod:
+                keeper = pod.sidecar()
+                keeper.until_ready()
+                load = keeper.status()["coldStart"]["loadSeconds"]
+                server = ollama_of(pod.container.pid)
+                os.kill(server, signal.SIGSTOP)
+                stopped = time.monotonic()
+                shut.append(shut_at(keeper) - stopped)
+                pod.container.start_again()
+                keeper.until_ready()
+                hot.append(time.monotonic() - stopped - shut[-1])
+    times("server stopped (simulator) -> shut", shut, 2000)
+    times("... -> restarted, loaded, hot again", hot, 1000 + 1000 * load)
+    note(f"one load takes {1000 * load:.0f} ms there; restart and warm-up are on top")
+
+
+def ollama_of(script: int) -> int:
+    """The server that the entry script has started."""
+    children = Path(f"/proc/{script}/task/{script}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return next(pid for pid, command in commands.items() if b"serve" in command.split(b"\0"))
