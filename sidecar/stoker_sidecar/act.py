@@ -1,6 +1,7 @@
 """Does what the heart has decided, one deed at a time, and tells how it ended."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from stoker_sidecar.hands import Hands, HandsError
 from stoker_sidecar.heat import Action
 from stoker_sidecar.heat.observation import Deed, Fault, Outcome, PullProgress, Stored
 from stoker_sidecar.ollama import Ollama, Question
+
+_log = logging.getLogger(__name__)
 
 WARM_TOKENS = 8
 """Enough to measure how fast they come."""
@@ -35,6 +38,10 @@ class Facts:
         """Whether the model can embed and not generate (P16)."""
         able = self.stored.capabilities if self.stored else ()
         return "embedding" in able and "completion" not in able
+
+
+def _broken(action: Action, started: float, error: str) -> Outcome:
+    return Outcome(action.deed, time.monotonic() - started, fault=Fault.OTHER, error=error)
 
 
 class Deeds:
@@ -82,8 +89,11 @@ class Deeds:
             self._outcomes.append(Outcome(action.deed, time.monotonic() - started, given_up=True))
             raise
         except HandsError as error:
-            seconds = time.monotonic() - started
-            outcome = Outcome(action.deed, seconds, fault=Fault.OTHER, error=str(error))
+            outcome = _broken(action, started, str(error))
+        except Exception as error:  # noqa: BLE001 - nothing may be lost
+            # The heart waits for an outcome; without one it would wait for ever.
+            _log.exception("deed broke", extra={"deed": action.deed})
+            outcome = _broken(action, started, f"a mistake in Stoker: {error!r:.200}")
         self.progress = None
         self._task = None
         self._outcomes.append(outcome)

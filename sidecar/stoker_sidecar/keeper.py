@@ -115,14 +115,24 @@ class Keeper:
         """Takes steps until it is cancelled."""
         beat_at = self._clock()
         while True:
-            if self._clock() >= beat_at:
-                self.settings.look()
+            is_beat = self._clock() >= beat_at
+            if is_beat:
                 interval = self.settings.wanted.heat.heartbeat.interval_seconds
                 beat_at = max(beat_at + interval, self._clock())
-                if self._observer.beat():
-                    self._woken.set()
-            if await self._is_woken(beat_at):
-                self.take_step()
+            try:
+                if is_beat:
+                    self._beat()
+                if await self._is_woken(beat_at):
+                    self.take_step()
+            except Exception:  # noqa: BLE001 - the loop must not end
+                # Whatever it is, the next look may not meet it. If it stays, the verdict becomes
+                # stale, and readiness fails by itself.
+                _log.exception("step broke")
+
+    def _beat(self) -> None:
+        self.settings.look()
+        if self._observer.beat():
+            self._woken.set()
 
     async def _is_woken(self, until: float) -> bool:
         try:

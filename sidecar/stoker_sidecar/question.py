@@ -1,8 +1,11 @@
 """Something that is asked again and again, never twice at a time."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 
 class Question:
@@ -18,7 +21,7 @@ class Question:
     def ask(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Asks, unless the last answer is still awaited."""
         if not self.is_open:
-            self._task = asyncio.create_task(work())
+            self._task = asyncio.create_task(_guarded(work))
 
     def drop(self) -> None:
         """Wants no answer any more."""
@@ -30,3 +33,10 @@ class Question:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+
+
+async def _guarded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await work()
+    except Exception:  # noqa: BLE001 - nobody awaits it: here it is told, or never
+        _log.exception("question broke")
