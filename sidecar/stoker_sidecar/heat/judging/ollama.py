@@ -6,8 +6,9 @@ from stoker_sidecar.heat.facts import span
 from stoker_sidecar.heat.judging.case import Case, say
 from stoker_sidecar.heat.memory import Verdict
 
-STOP_SECONDS = 1.0
-"""A process that has been stopped for so long was not just held for a look."""
+STOP_SECONDS = 0.9
+"""A process that has been stopped for so long was not just held for a look. A little less than two
+of the usual heartbeats, so that the second one does not come a moment too early."""
 
 SLOW_SECONDS = 3.0
 """`/api/ps` waits while Ollama measures memory after an unload: that takes up to 3 s."""
