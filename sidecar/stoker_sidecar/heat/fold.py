@@ -51,6 +51,7 @@ def _after(
 ) -> Memory:
     if memory.doing is not None and memory.doing.deed is outcome.deed:
         memory = replace(memory, doing=None)
+    memory = replace(memory, answered_at=now)
     if outcome.given_up:
         return memory
     if outcome.ok:
@@ -175,7 +176,9 @@ def _traffic_counted(
     finished = before and after and before.expires_at != after.expires_at
     # An empty prompt moves the expiry, too, though the model did nothing.
     worked = seen.processes is None or now - watch.worked_at <= _recently(wanted)
-    if finished and worked:
+    # … and an answer to ourselves, which is counted already.
+    is_ours = now - memory.answered_at <= _recently(wanted)
+    if finished and worked and not is_ours:
         return replace(memory, proof=_answered(proof, wanted, now))
     # Ollama asks a runner for its health before each request, and a runner that spins answers that:
     # while one request waits for its first byte, bytes of others prove nothing (P32).

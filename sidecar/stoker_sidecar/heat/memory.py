@@ -136,6 +136,8 @@ class Memory:
     load: Tries = Tries()
     warm: Tries = Tries()
     rearmed_at: float | None = None
+    answered_at: float = -60.0
+    """When a request of our own last ended. The expiry that moves then is moved by it."""
     recovery: Recovery = Recovery()
     pulled: bool = False
     """Whether the model has been pulled since the sidecar started."""

@@ -565,6 +565,16 @@ def test_where_processes_are_out_of_sight_canaries_tell_of_a_hang() -> None:
     assert Deed.UNLOAD in story.deeds
 
 
+@pytest.mark.p(15)
+def test_an_answer_of_our_own_is_not_counted_twice() -> None:
+    story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None))
+    story.passes(11)
+    moved = replace(LOADED, expires_at="2318-01-01T00:00:09Z")
+    cold = done(Deed.CANARY, load_seconds=0.8)
+    assert story.after(1, cold, server=story.server(loaded=(moved,))).lost_heat
+    assert not story.after(0.5).gate.open
+
+
 @pytest.mark.p(31)
 def test_where_processes_are_out_of_sight_an_error_tells_of_a_crash() -> None:
     story = Story.hot(seen=replace(IN_MEMORY, processes=None, traffic=None))
