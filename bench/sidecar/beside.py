@@ -21,9 +21,6 @@ from stoker_sidecar.config import defaults
 from support.sidecars import Sidecar, sidecar
 from support.waiting import wait_for
 
-QUIET = ("--heartbeat-canary-idle-after-seconds", "3600")
-"""No canaries: what is noticed is noticed without them."""
-
 
 def calm() -> HeatConfig:
     """The defaults, without canaries."""
@@ -116,11 +113,6 @@ def end_of(pid: int) -> Callable[[], float]:
         os.close(pidfd)
 
     return moment(wait)
-
-
-def runner_of(server: Ollama) -> int:
-    wait_for("one runner", lambda: len(server.processes.runners()) == 1, seconds=60)
-    return server.runner()
 
 
 def cpu_seconds(pid: int) -> float:

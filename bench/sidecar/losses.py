@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.sidecar.beside import QUIET, calm, end_of, keeping, moment, real, runner_of, shut_at
+from bench.sidecar.beside import calm, end_of, keeping, moment, real, shut_at
 from bench.sidecar.standins import ApiServer
 from bench.sidecar.table import Settings, note, times
 
 from contract.ollama.api import Ollama
 from contract.sidecar.pod import in_pod
-from support.sidecars import Sidecar
+from support.sidecars import QUIET, Sidecar
 from support.waiting import wait_for
 
 HEARTBEAT_SECONDS = 0.5
@@ -72,7 +72,7 @@ def _pod(api: ApiServer | None) -> dict[str, str]:
 
 def losing(server: Ollama, keeper: Sidecar, lose: Loss) -> tuple[float, float]:
     """When the runner had ended, and when the gate was seen shut."""
-    pid = runner_of(server)
+    pid = server.settled_runner()
     ended = end_of(pid)
     thread = threading.Thread(target=lose, args=(server, pid))
     thread.start()
@@ -105,7 +105,7 @@ def out_of_sight(settings: Settings) -> None:
             with keeping(server, "--no-processes", *CANARY) as keeper:
                 # Just after a canary, so that no request of its own tells by chance.
                 wait_for("a canary", lambda seen=keeper: canaries(seen), seconds=30)  # type: ignore[misc]
-                server.processes.signal(runner_of(server), signal.SIGKILL)
+                server.processes.signal(server.settled_runner(), signal.SIGKILL)
                 killed = time.monotonic()
                 noticed.append(shut_at(keeper) - killed)
                 keeper.until_ready()
@@ -124,7 +124,7 @@ def hang(settings: Settings) -> None:
         for _ in range(min(settings.repetitions, 10)):
             with keeping(server, *QUIET) as keeper, server.talking("tiny") as lines:
                 next(lines)
-                server.processes.signal(runner_of(server), signal.SIGSTOP)
+                server.processes.signal(server.settled_runner(), signal.SIGSTOP)
                 stopped = time.monotonic()
                 shut.append(shut_at(keeper) - stopped)
                 keeper.until_ready()

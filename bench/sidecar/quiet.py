@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-from bench.sidecar.beside import QUIET, bare, cpu_seconds, keeping, memory_mib, real, runner_of
-from bench.sidecar.standins import CountingProxy
+from bench.sidecar.beside import bare, cpu_seconds, keeping, memory_mib, real
+from bench.sidecar.standins import ApiServer, CountingProxy
 from bench.sidecar.table import Settings, note, row, times
 
 from bed import models, ollama
@@ -18,7 +18,7 @@ from contract.ollama.api import Ollama
 from contract.simulator import serving as simulator
 from nvml.library import stub_folder
 from stoker_sidecar.config import defaults
-from support.sidecars import Sidecar, sidecar
+from support.sidecars import QUIET, Sidecar, sidecar
 from support.waiting import wait_for
 
 SMALL = ("--model", "tinyllama=1MB", "--gpu-memory", "24GiB")
@@ -57,33 +57,46 @@ def restart(settings: Settings) -> None:
     """A sidecar that starts beside a hot model."""
     with real() as server:
         with keeping(server, *QUIET):
-            pid = runner_of(server)
+            pid = server.settled_runner()
         opened = []
         for _ in range(min(settings.repetitions, 20)):
             began = time.monotonic()
             with keeping(server, *QUIET):
                 opened.append(time.monotonic() - began)
-        if runner_of(server) != pid:
+        if server.settled_runner() != pid:
             raise SystemExit("a sidecar that started beside a hot model has loaded it again")
         times("sidecar's start beside a hot Ollama -> gate open", opened, 1000)
 
 
 def idle(settings: Settings) -> None:
-    """What a model that stays hot is asked, with the default canaries."""
-    with real() as server, CountingProxy.before(server.processes.base_url) as proxy:
-        pid = ("--ollama-pid", str(server.processes.pid))
-        with tempfile.TemporaryDirectory(prefix="stoker-bench-") as folder:
-            flags = ("--model", "tiny", *pid)
-            with sidecar(Path(folder), proxy.url, *flags) as keeper:
-                keeper.until_ready()
-                proxy.forget()
-                time.sleep(settings.seconds)
-                asked = proxy.asked()
-    canary = defaults(uses_gpu=False).heartbeat.canary.idle_after_seconds
+    """What a model that stays hot is asked, and the API server told, with the default canaries."""
+    with ExitStack() as stack:
+        api = stack.enter_context(ApiServer.running()) if settings.mounts else None
+        server = stack.enter_context(real())
+        proxy = stack.enter_context(CountingProxy.before(server.processes.base_url))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stoker-bench-")))
+        heat = defaults(uses_gpu=False)
+        file = folder / "heat.json"
+        file.write_text(heat.to_json())
+        pid = str(server.processes.pid)
+        flags = ("--model", "tiny", "--ollama-pid", pid, "--heat-file", str(file))
+        pod = api.environment() if api else {}
+        keeper = stack.enter_context(sidecar(folder, proxy.url, *flags, **pod))
+        keeper.until_ready()
+        if api:
+            api.until_open()
+            api.forget()
+        proxy.forget()
+        time.sleep(settings.seconds)
+        asked, told = proxy.asked(), api.asked() if api else None
+    canary = heat.heartbeat.canary.idle_after_seconds
     over = f"in {settings.seconds:g} idle s"
     row("requests that load or renew the keep-alive", asked["loads"], "", 0, over)
     row("canaries", asked["prompts"], "", settings.seconds // canary, over)
-    row("looks (GET, /api/show)", asked["looks"], "", None, over)
+    row("looks at Ollama (GET, /api/show)", asked["looks"], "", None, over)
+    if told is not None:
+        row("writes to the API server", told["writes"], "", 0, over)
+        row("looks at the API server, which write nothing", told["looks"], "", None, over)
 
 
 def saturated(settings: Settings) -> None:

@@ -38,10 +38,31 @@ class _Quiet(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-class ApiServer:
-    """Notes when each write of a pod's gate arrives."""
+class _Counting:
+    """Counts what it is asked, by kind."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def count(self, kind: str) -> None:
+        with self._lock:
+            self._counts[kind] += 1
+
+    def forget(self) -> None:
+        with self._lock:
+            self._counts.clear()
+
+    def asked(self) -> Counter[str]:
+        with self._lock:
+            return self._counts.copy()
+
+
+class ApiServer(_Counting):
+    """Notes when each write of a pod's gate arrives, and counts writes and looks."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
+        super().__init__()
         self._port = server.server_address[1]
         self._condition: list[dict[str, Any]] = []
         self._shut_at: float | None = None
@@ -82,7 +103,10 @@ class ApiServer:
 
     def take(self, patch: dict[str, Any]) -> dict[str, Any]:
         arrived = time.monotonic()
-        if conditions := patch.get("status", {}).get("conditions"):
+        conditions = patch.get("status", {}).get("conditions")
+        # A patch that says nothing but whose pod it is: so the sidecar looks (apiserver.py).
+        self.count("writes" if conditions else "looks")
+        if conditions:
             if conditions[0]["status"] == "True":
                 self._shut_at = None
             elif self._is("True"):
@@ -107,13 +131,12 @@ def _service_account() -> Path:
     return SERVICE_ACCOUNT
 
 
-class CountingProxy:
+class CountingProxy(_Counting):
     """Passes requests on to Ollama, and counts them by kind."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self.url = f"http://127.0.0.1:{port}"
-        self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
 
     @classmethod
     @contextmanager
@@ -122,18 +145,6 @@ class CountingProxy:
             proxy = cls(server.server_address[1])
             server.proxy, server.site = proxy, urlsplit(url).netloc  # type: ignore[attr-defined]
             yield proxy
-
-    def count(self, kind: str) -> None:
-        with self._lock:
-            self._counts[kind] += 1
-
-    def forget(self) -> None:
-        with self._lock:
-            self._counts.clear()
-
-    def asked(self) -> Counter[str]:
-        with self._lock:
-            return self._counts.copy()
 
 
 class _Proxy(_Quiet):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from stoker_api.wire import HeatConfig
+from stoker_sidecar.answers import is_embedding
 from stoker_sidecar.hands import Hands, HandsError
 from stoker_sidecar.heat import Action
 from stoker_sidecar.heat.observation import Deed, Fault, Outcome, PullProgress, Stored
@@ -22,8 +23,6 @@ CANARY_TOKENS = 1
 PULL_STALL_SECONDS = 120.0
 """Ollama itself tries a stalled part again after 30 s."""
 
-UNLOAD_SECONDS = 10.0
-
 
 @dataclass(frozen=True)
 class Facts:
@@ -36,8 +35,7 @@ class Facts:
     @property
     def embeds(self) -> bool:
         """Whether the model can embed and not generate (P16)."""
-        able = self.stored.capabilities if self.stored else ()
-        return "embedding" in able and "completion" not in able
+        return self.stored is not None and is_embedding(self.stored.capabilities)
 
 
 def _broken(action: Action, started: float, error: str) -> Outcome:
@@ -69,6 +67,7 @@ class Deeds:
         """Starts a deed, and gives up the one under way."""
         if self._task is not None:
             self._task.cancel()
+        self.progress = None
         self._task = asyncio.create_task(self._do(action, facts))
 
     def take(self) -> tuple[Outcome, ...]:
@@ -104,11 +103,12 @@ class Deeds:
         match action.deed:
             case Deed.PULL:
                 return self._pull()
-            case Deed.LOAD:
-                return self._ollama.load(keep_alive, embeds=facts.embeds)
-            case Deed.REARM:
-                return self._within(
-                    action, self._ollama.load(keep_alive, embeds=facts.embeds, deed=Deed.REARM)
+            case Deed.LOAD | Deed.REARM:
+                return self._ollama.load(
+                    keep_alive,
+                    embeds=facts.embeds,
+                    deed=action.deed,
+                    seconds=action.timeout_seconds,
                 )
             case Deed.WARM | Deed.CANARY:
                 return self._ask(action, facts)
@@ -135,25 +135,15 @@ class Deeds:
             deed=action.deed,
             prompt=prompts[self._warmed % len(prompts)],
             tokens=WARM_TOKENS if action.deed is Deed.WARM else CANARY_TOKENS,
-            seconds=action.timeout_seconds or UNLOAD_SECONDS,
+            seconds=action.timeout_seconds,
         )
         return self._ollama.embed(question) if facts.embeds else self._ollama.say(question)
 
-    async def _within(self, action: Action, work: Awaitable[Outcome]) -> Outcome:
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(action.timeout_seconds):
-                return await work
-        except TimeoutError:
-            seconds = time.monotonic() - started
-            error = f"no answer in {seconds:.0f} s"
-            return Outcome(action.deed, seconds, fault=Fault.TIMED_OUT, error=error)
-
     async def _unload(self, action: Action, facts: Facts) -> Outcome:
+        seconds, site = action.timeout_seconds, self._ollama.site
         if not action.models:
-            return await self._ollama.unload(UNLOAD_SECONDS, embeds=facts.embeds)
-        site = self._ollama.site
-        outcomes = [await Ollama(site, name, {}).unload(UNLOAD_SECONDS) for name in action.models]
+            return await self._ollama.unload(seconds, embeds=facts.embeds)
+        outcomes = [await Ollama(site, name, {}).unload(seconds) for name in action.models]
         return next((each for each in outcomes if not each.ok), outcomes[0])
 
     async def _kill(self, facts: Facts) -> Outcome:

@@ -52,7 +52,7 @@ class Drain:
         if leaving is False:
             return "this pod is not leaving; nothing has been changed"
         if leaving:
-            self._shut()
+            self._observer.leave()
         return await self._quiet()
 
     async def _known_leaving(self, gate: Gate) -> bool | None:
@@ -70,11 +70,8 @@ class Drain:
 
     async def leave(self) -> str:
         """Drains because the sidecar itself was told to end."""
-        self._shut()
-        return await self._quiet()
-
-    def _shut(self) -> None:
         self._observer.leave()
+        return await self._quiet()
 
     async def _quiet(self) -> str:
         """Waits until nothing is under way, and says what it waited for."""
@@ -86,7 +83,7 @@ class Drain:
                 return f"Ollama has ended; drained after {waited:.1f} s"
             await asyncio.sleep(min(LOOK_SECONDS, timeout - waited))
             if self._gate and not self._observer.leaving and await self._gate.leaving():
-                self._shut()
+                self._observer.leave()
             after = self._observer.traffic
             settled = self._clock() - began >= SETTLE_SECONDS
             idle = before and after and is_drained(before, after, is_working=self._is_working())

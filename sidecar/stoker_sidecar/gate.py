@@ -69,8 +69,6 @@ class Gate:
         self._asking: asyncio.Task[bool | None] | None = None
         self._asked_at = 0.0
         self.writes: Counter[WriteResult] = Counter()
-        self.written_at: float | None = None
-        """When the last write was confirmed, by the clock."""
         self.error: str | None = None
         """Why the newest wish is not fulfilled yet, in a sentence."""
 
@@ -201,7 +199,6 @@ class Gate:
     def _succeeded(self, sent: HotCondition) -> None:
         self._stored = sent
         self._pace.succeeded()
-        self.written_at = self._clock()
         self.writes[WriteResult.WRITTEN] += 1
         self.error = None
         _log.info(

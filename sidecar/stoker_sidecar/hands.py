@@ -30,12 +30,8 @@ class Hands:
         except OSError:
             return False
 
-    def can_kill(self, pid: int | None) -> bool:
-        """Whether the process can be ended from here; with None, whether any could be."""
-        if self.can_restart():
-            return True
-        if pid is None:
-            return False
+    def can_signal(self, pid: int) -> bool:
+        """Whether the kernel lets this user end the process."""
         try:
             os.kill(pid, 0)
         except OSError:

@@ -85,8 +85,7 @@ class Observer:
         self._listing, self._store = Question(), Question()
         self._processes: Processes | None = None
         self._loaded: tuple[Loaded, ...] | None = None
-        self._asks_soon: asyncio.TimerHandle | None = None
-        self._looks_soon: asyncio.TimerHandle | None = None
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._unanswered_since: float | None = None
         self._down = False
         self._down_since = 0.0
@@ -96,17 +95,9 @@ class Observer:
         self._look_at = 0.0
 
     @property
-    def processes(self) -> Processes | None:
-        return self._processes
-
-    @property
     def nvml_failures(self) -> int:
         """How often NVML could not tell."""
         return self._senses.meter.failures if self._senses.meter else 0
-
-    @property
-    def sees_processes(self) -> bool:
-        return self._processes is not None
 
     @property
     def blind(self) -> tuple[str, ...]:
@@ -121,9 +112,8 @@ class Observer:
 
     async def close(self) -> None:
         self._exits.close()
-        for soon in (self._asks_soon, self._looks_soon):
-            if soon:
-                soon.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
         await self._listing.close()
         await self._store.close()
         if self._senses.connections:
@@ -160,14 +150,15 @@ class Observer:
         """Everything as it is known now."""
         runner = self._processes.runner if self._processes else None
         hands = self._senses.hands
+        can_restart = hands.can_restart()
         return Observation(
             server=self._server(),
             processes=self._processes,
             traffic=self.traffic,
             gpus=self._senses.meter.newest() if self._senses.meter else None,
             route=self.route,
-            can_kill=hands.can_kill(runner.pid if runner else None),
-            can_restart=hands.can_restart(),
+            can_kill=can_restart or (runner is not None and hands.can_signal(runner.pid)),
+            can_restart=can_restart,
             leaving=self.leaving,
             outcomes=outcomes,
             pull=deeds.progress,
@@ -233,14 +224,19 @@ class Observer:
         self._wake()
         # Ollama 0.17 walks through its models without a lock for `/api/ps`, and Go ends a program
         # that does so while they change: as they do just now.
-        loop = asyncio.get_running_loop()
-        self._asks_soon = loop.call_later(SETTLE_SECONDS, self._ask_what_is_loaded)
-        self._looks_soon = loop.call_later(REPLACED_SECONDS + SETTLE_SECONDS, self._look_again)
+        self._later(SETTLE_SECONDS, self._ask_what_is_loaded)
+        self._later(REPLACED_SECONDS + SETTLE_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         """By now it shows whether another process takes the place of one that has ended."""
         self._look_at_processes()
         self._ask_what_is_loaded()
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Calls it once, so much later, in the place of the last time that this was said of it."""
+        if call in self._timers:
+            self._timers[call].cancel()
+        self._timers[call] = asyncio.get_running_loop().call_later(seconds, call)
 
     # --- Ollama's answers -----------------------------------------------------------------------
 
@@ -282,8 +278,7 @@ class Observer:
         self._down, self._error = True, error
         if self._clock() - self._down_since < RETURN_SECONDS:
             # It may be on its way back, and every moment counts.
-            loop = asyncio.get_running_loop()
-            self._asks_soon = loop.call_later(SOON_SECONDS, self._ask_what_is_loaded)
+            self._later(SOON_SECONDS, self._ask_what_is_loaded)
         self._loaded = None
         self._looked = False
 

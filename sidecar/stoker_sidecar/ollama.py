@@ -55,7 +55,7 @@ class Question:
     prompt: str
     tokens: int
     """The most that it may answer with."""
-    seconds: float
+    seconds: float | None
     keep_alive: int | None = None
     """Seconds, or -1 for ever; None leaves it as it is."""
 
@@ -137,16 +137,21 @@ class Ollama:
     # --- acting ---------------------------------------------------------------------------------
 
     async def load(
-        self, keep_alive: int, *, embeds: bool = False, deed: Deed = Deed.LOAD
+        self,
+        keep_alive: int,
+        *,
+        embeds: bool = False,
+        deed: Deed = Deed.LOAD,
+        seconds: float | None = None,
     ) -> Outcome:
         """Loads the model, or gives a loaded one a new time to stay.
 
-        It has no time limit, because whoever hangs up aborts the load (P11): that is the caller's
-        to decide. The way in is another one for models that embed (P16).
+        A load has no time limit by itself, because whoever hangs up aborts it (P11). The way in is
+        another one for models that embed (P16).
         """
-        return await self._outcome(deed, self._touch(keep_alive, embeds, None))
+        return await self._outcome(deed, self._touch(keep_alive, embeds, seconds))
 
-    async def unload(self, seconds: float, *, embeds: bool = False) -> Outcome:
+    async def unload(self, seconds: float | None, *, embeds: bool = False) -> Outcome:
         """Lets the model go, once the answers that it is giving are finished."""
         return await self._outcome(Deed.UNLOAD, self._touch(0, embeds, seconds))
 

@@ -10,7 +10,6 @@ from stoker_api import wire
 from stoker_sidecar import VERSION
 from stoker_sidecar.drain import Drain
 from stoker_sidecar.gate import Gate
-from stoker_sidecar.heat.observation import Observation
 from stoker_sidecar.keeper import Keeper
 from stoker_sidecar.metrics import Figures, SidecarCollector
 from stoker_sidecar.observe import Observer
@@ -93,13 +92,14 @@ class StokerPages:
         return max(0.0, self._clock() - self._keeper.stepped_at - interval)
 
     def _figures(self) -> Figures:
-        seen, traffic, gate = self._keeper.seen, self._observer.traffic, self._gate
+        traffic, gate = self._observer.traffic, self._gate
+        listed = self._keeper.last.memory.watch.listed
         gpu = self._keeper.settings.wanted.heat.gpu
         return Figures(
             status=self.status(),
             counts=self._keeper.counts,
             version=VERSION,
-            expires_in_seconds=_expires_in(seen),
+            expires_in_seconds=listed.expires_in_seconds if listed else None,
             vram_budget_bytes=gpu.memory_budget_bytes if gpu else None,
             connections_open=traffic.open if traffic else None,
             connections_busy=traffic.busy if traffic else None,
@@ -109,12 +109,3 @@ class StokerPages:
             if gate
             else {},
         )
-
-
-def _expires_in(seen: Observation) -> float | None:
-    stored = seen.server.stored
-    loaded = seen.server.loaded or ()
-    expiries = [
-        model.expires_in_seconds for model in loaded if stored and model.digest == stored.digest
-    ]
-    return expiries[0] if expiries else None

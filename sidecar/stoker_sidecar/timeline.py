@@ -57,9 +57,6 @@ class Timeline:
     def _set_aside(self) -> None:
         self._path.replace(self._path.with_name(f"{self._path.name}.1"))
 
-    def close(self) -> None:
-        self._file.close()
-
 
 def read(name: str) -> Iterator[str]:
     """The lines of a file; `-` is standard input."""

@@ -26,8 +26,9 @@ LOOK_SECONDS = 0.5
 """How soon it is noticed that the model has become hot."""
 
 
-Look = Callable[[bool], Awaitable[bool]]
-"""Looks, and asks for a few tokens if told to; whether all is well."""
+Look = Callable[[bool, bool], Awaitable[bool]]
+"""Looks, and asks for a few tokens if the model has just become hot; whether all is well. It is
+also told whether the pod counts as new."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,6 @@ class Ways:
         on_own: Callable[[str | None], None],
     ) -> None:
         self.routes: tuple[Route, ...] = ()
-        self._is_new = False
         self._routes = routes
         self._plan = plan
         self._routing = routing
@@ -77,9 +77,9 @@ class Ways:
             now, is_hot = asyncio.get_running_loop().time(), self._is_hot()
             became_hot = is_hot and hot_since is None
             hot_since = (hot_since or now) if is_hot else None
-            self._is_new = hot_since is not None and now - hot_since < NEW_SECONDS
-            good = await look(became_hot)
-            wait = SOON_SECONDS if self._is_new and not good else seconds
+            is_new = hot_since is not None and now - hot_since < NEW_SECONDS
+            good = await look(became_hot, is_new)
+            wait = SOON_SECONDS if is_new and not good else seconds
             await self._until(wait, was_hot=hot_since is not None)
 
     async def _until(self, seconds: float, *, was_hot: bool) -> None:
@@ -91,14 +91,14 @@ class Ways:
             if self._is_hot():
                 return
 
-    async def _look_at_own(self, ask: bool) -> bool:  # noqa: FBT001
+    async def _look_at_own(self, ask: bool, _: bool) -> bool:  # noqa: FBT001
         if self._plan.own_url is None:
             return True
         asks = ask and Api.OLLAMA in self._plan.asks
         self._on_own(await self._routes.own_address(self._plan.own_url, ask=asks))
         return True
 
-    async def _look_at_service(self, ask: bool) -> bool:  # noqa: FBT001
+    async def _look_at_service(self, ask: bool, is_new: bool) -> bool:  # noqa: FBT001
         routing = self._routing()
         if routing.service_url is None or not routing.apis:
             self.routes = ()
@@ -111,11 +111,10 @@ class Ways:
         self.routes = routes
         for route in routes:
             if before.get(route.api) != route.reason:
-                self._log(route)
+                self._log(route, is_news=route.ok or is_new or not self._is_hot())
         return all(route.ok for route in routes)
 
-    def _log(self, route: Route) -> None:
-        is_news = route.ok or not self._is_hot() or self._is_new
+    def _log(self, route: Route, *, is_news: bool) -> None:
         level = logging.INFO if is_news else logging.WARNING
         fields = {"api": route.api, "reason": route.reason, "sentence": route.message}
         _log.log(level, "route looked at", extra=fields)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from stoker_api.wire import HOT_CONDITION, HotCondition
 from stoker_sidecar.apiserver import Identity, PodClient
 from stoker_sidecar.gate import Gate, WriteResult
 from stoker_sidecar.pace import TEMPO, Tempo
+from support.gates import at_work
 
 HOT = HotCondition(
     hot=True, reason="Proven", message="2 of 2", last_transition_time="2026-01-01T00:00:00Z"
@@ -67,20 +68,11 @@ class World:
         token = self.namespace.kubectl("create", "token", account)
         (self.folder / "token").write_text(token)
 
-    @asynccontextmanager
-    async def gate(
+    def gate(
         self, through: "Line | None" = None, tempo: Tempo = TEMPO
-    ) -> AsyncIterator[Gate]:
-        """A gate at work."""
+    ) -> AbstractAsyncContextManager[Gate]:
         who = replace(self.who, host="127.0.0.1", port=through.port) if through else self.who
-        gate = Gate(PodClient(who, self.folder), tempo=tempo)
-        running = asyncio.create_task(gate.run())
-        try:
-            yield gate
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-            await gate.close()
+        return at_work(Gate(PodClient(who, self.folder), tempo=tempo))
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ from support.waiting import wait_for
 
 PATIENCE_SECONDS = 60
 
+QUIET = ("--heartbeat-canary-idle-after-seconds", "3600")
+"""No canaries: what is noticed is noticed without them."""
+
 
 class Sidecar:
     """`stoker-sidecar run` beside an Ollama."""

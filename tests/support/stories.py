@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from stoker_api import wire
+from stoker_sidecar.config import defaults
 from stoker_sidecar.heat import Memory, Step, Wanted, step
 from stoker_sidecar.heat.observation import (
     Deed,
@@ -26,36 +27,9 @@ GIB = 1024**3
 DIGEST = "sha256:" + "a" * 64
 OTHER_DIGEST = "sha256:" + "b" * 64
 
-HEAT = wire.HeatConfig(
-    keep_alive_seconds=-1,
-    warmup=wire.Warmup(
-        prompts=("Say hello.",),
-        consecutive=2,
-        target_first_token_seconds=None,
-        deadline_seconds=900,
-    ),
-    heartbeat=wire.Heartbeat(
-        interval_seconds=0.5,
-        canary=wire.Canary(idle_after_seconds=10, timeout_seconds=15, failure_threshold=2),
-        stall_seconds=None,
-    ),
-    gate=wire.Gate(shut_on=(), treat_as_hot=False),
-    gpu=None,
-    routing=wire.Routing(service_url=None, apis=()),
-)
+HEAT = defaults(uses_gpu=False)
 WANTED = Wanted(pod=wire.Arguments(model="phi3:mini", context_length=4096), heat=HEAT)
-GPU_WANTED = Wanted(
-    pod=replace(WANTED.pod, gpus=1),
-    heat=replace(
-        HEAT,
-        heartbeat=replace(HEAT.heartbeat, stall_seconds=120),
-        gpu=wire.Gpu(
-            memory_budget_bytes=None,
-            on_over_budget=wire.OnOverBudget.WARN,
-            min_offload_ratio=None,
-        ),
-    ),
-)
+GPU_WANTED = Wanted(pod=replace(WANTED.pod, gpus=1), heat=defaults(uses_gpu=True))
 
 STORED = Stored(
     digest=DIGEST,

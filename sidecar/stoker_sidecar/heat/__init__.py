@@ -22,9 +22,14 @@ from stoker_sidecar.heat.judging.case import Case, say
 from stoker_sidecar.heat.judging.quality import findings
 from stoker_sidecar.heat.memory import Doing, Done, Memory, Proof, Recovery, Tries, Verdict, Wanted
 from stoker_sidecar.heat.observation import Deed, Observation
-from stoker_sidecar.heat.plan import LATELY_SECONDS, Action, is_exhausted, plan
-
-_RECOVERIES = (Deed.KILL, Deed.UNLOAD, Deed.RESTART)
+from stoker_sidecar.heat.plan import (
+    LATELY_SECONDS,
+    LIMITS,
+    Action,
+    is_exhausted,
+    is_recovering,
+    plan,
+)
 
 _LASTING_SECONDS = 60.0
 """Heat that lasts so long was worth its load: earlier ones are forgotten."""
@@ -87,17 +92,13 @@ def step(memory: Memory, seen: Observation, wanted: Wanted, now: float) -> Step:
 
 def _held(case: Case) -> Verdict | None:
     """While something is done about being stuck, it stays stuck: no glimmer ends that early."""
-    doing = case.memory.doing
-    if doing is None or doing.deed not in _RECOVERIES:
-        return None
-    return case.memory.verdict if case.memory.verdict.state is HeatState.STUCK else None
+    stuck = case.memory.verdict.state is HeatState.STUCK
+    return case.memory.verdict if stuck and is_recovering(case.memory) else None
 
 
 def _turned(memory: Memory, verdict: Verdict, now: float) -> Memory:
     """The memory with this verdict, and what follows from it."""
-    before = memory.verdict
-    changed = (before.state, before.reason) != (verdict.state, verdict.reason)
-    memory = replace(memory, verdict=verdict, since=now if changed else memory.since)
+    memory = replace(memory, verdict=verdict)
     if verdict.is_hot:
         return _is_hot(memory, now)
     memory = replace(memory, hot_since=None)
@@ -133,7 +134,7 @@ def _begun(memory: Memory, action: Action, wanted: Wanted, now: float) -> Memory
         return replace(memory, rearmed_at=now)
     if action.deed is Deed.LOAD:
         return replace(memory, load=load_begun(memory.load, wanted, now))
-    if action.deed in _RECOVERIES:
+    if action.deed in LIMITS:
         recovery = memory.recovery
         lately = tuple(done for done in recovery.done if now - done.at < LATELY_SECONDS)
         return replace(

@@ -6,9 +6,6 @@ from stoker_sidecar.heat.observation import Deed, Loaded, Observation, Process
 FOREVER_SECONDS = 10 * 365 * 86400
 """Ollama says "for ever" with an expiry in 292 years."""
 
-PENDING_SECONDS = 2.0
-"""How long a request may see nothing at all happen."""
-
 RESIDENT_SHARE = 0.6
 """How much of what Ollama says is on the GPU must be measured there. Ollama counts what it
 planned; NVML counts what is taken. They never agree to the byte."""

@@ -125,8 +125,6 @@ class Memory:
     """All of it."""
 
     verdict: Verdict
-    since: float
-    """When the state or the reason last changed."""
     progress_at: float
     """When the model last came nearer to being hot."""
     doing: Doing | None = None
@@ -155,4 +153,4 @@ class Memory:
     def new(cls, now: float) -> "Memory":
         """What a sidecar knows that has just started."""
         start = Verdict(HeatState.UNREACHABLE, Reason.STARTING, "Nothing has been seen yet")
-        return cls(verdict=start, since=now, progress_at=now)
+        return cls(verdict=start, progress_at=now)

@@ -21,10 +21,12 @@ LATELY_SECONDS = 1800.0
 """For so long what was done about being stuck is remembered."""
 
 LIMITS = {Deed.KILL: 6, Deed.UNLOAD: 6, Deed.RESTART: 3}
-"""How often each is done in that time. After that a person is needed."""
+"""What is done about being stuck, and how often in that time. After that a person is needed."""
 
 REARM_SECONDS = 10.0
 """How far two renewals of the keep-alive are apart at least."""
+
+UNLOAD_SECONDS = 10.0
 
 WARM_SECONDS = 600.0
 """How long a warm-up prompt may take. It is no deadline for slow machines, but an end."""
@@ -133,12 +135,17 @@ def _canary(case: Case) -> Action | None:
 
 
 def _recover(case: Case) -> Action | None:
-    """The next rung that has not been tried since the model was last hot."""
+    return None if is_recovering(case.memory) or _has_time_left(case) else _next_rung(case)
+
+
+def is_recovering(memory: Memory) -> bool:
+    """Whether something is being done about being stuck."""
+    return is_doing(memory, *LIMITS)
+
+
+def _next_rung(case: Case) -> Action | None:
+    """The mildest that has not been tried since the model was last hot."""
     memory = case.memory
-    if is_doing(memory, Deed.KILL, Deed.UNLOAD, Deed.RESTART):
-        return None
-    if _has_time_left(case):
-        return None
     for action in ladder(case):
         if action.deed in memory.recovery.tried:
             continue
@@ -149,20 +156,20 @@ def _recover(case: Case) -> Action | None:
 
 def ladder(case: Case) -> tuple[Action, ...]:
     """What may help against what it is stuck in, the mildest first."""
-    restart = (Action(Deed.RESTART, 10.0),) if case.seen.can_restart else ()
+    restart = (Action(Deed.RESTART),) if case.seen.can_restart else ()
     match case.memory.verdict.reason:
         case Reason.SERVER_STOPPED | Reason.SERVER_SILENT | Reason.GPU_LOST:
             return restart
         case Reason.LOAD_STALLED:
             # A model that was to leave and was revived blocks all loads; unloading it does not.
             others = others_listed(case.seen)
-            unload = (Action(Deed.UNLOAD, 10.0, others),) if others else ()
+            unload = (Action(Deed.UNLOAD, UNLOAD_SECONDS, others),) if others else ()
             return (*unload, *restart)
         case _ if case.seen.can_kill and runner(case.seen):
             # An unload waits for the request that hangs in the runner; an end does not.
-            return (Action(Deed.KILL, 5.0), *restart)
+            return (Action(Deed.KILL), *restart)
         case _:
-            return (Action(Deed.UNLOAD, 10.0), *restart)
+            return (Action(Deed.UNLOAD, UNLOAD_SECONDS), *restart)
 
 
 _TAKES_EFFECT_SECONDS = {Deed.KILL: 5.0, Deed.UNLOAD: 5.0, Deed.RESTART: 60.0}
@@ -185,10 +192,7 @@ def count_of(memory: Memory, deed: Deed, now: float) -> int:
 
 def is_exhausted(case: Case) -> bool:
     """Whether the model is stuck and nothing is left to be tried."""
-    if case.memory.verdict.state is not HeatState.STUCK or is_asking(case.memory):
+    memory = case.memory
+    if memory.verdict.state is not HeatState.STUCK or is_asking(memory) or is_recovering(memory):
         return False
-    return (
-        not is_doing(case.memory, Deed.KILL, Deed.UNLOAD, Deed.RESTART)
-        and not _has_time_left(case)
-        and _recover(case) is None
-    )
+    return not _has_time_left(case) and _next_rung(case) is None

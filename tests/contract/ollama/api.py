@@ -138,6 +138,11 @@ class Ollama:
         (runner,) = self.processes.runners()
         return runner
 
+    def settled_runner(self) -> int:
+        """The same, once there is one: for a moment there may be none, or two."""
+        eventually(lambda: len(self.processes.runners()) == 1, "one runner")
+        return self.runner()
+
 
 class Launch(Protocol):
     """Starts an Ollama with the small models and some more, and these environment variables."""

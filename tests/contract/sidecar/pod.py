@@ -19,12 +19,10 @@ from contract.simulator.serving import Simulation, SimulatorServer
 from nvml.library import stub_folder
 from stoker_api.wire import GPUS_FILE, HANDS_FIFO
 from stoker_operator.desired.entry import HANDS_VARIABLE, SCRIPT
-from support.sidecars import Sidecar, sidecar
+from support.sidecars import QUIET, Sidecar, sidecar
 from support.waiting import wait_for
 
 MODEL = "llama3.2"
-QUIET = ("--heartbeat-canary-idle-after-seconds", "3600")
-"""No canaries: what is noticed is noticed without them."""
 
 
 class Container(SimulatorServer):
@@ -76,9 +74,7 @@ class Pod:
         return self._stack.enter_context(started)
 
     def runner(self) -> int:
-        """The one process that holds a model; there may be none, or two, for a moment."""
-        wait_for("one runner", lambda: len(self.container.runners()) == 1)
-        return self.ollama.runner()
+        return self.ollama.settled_runner()
 
 
 @dataclass(frozen=True)

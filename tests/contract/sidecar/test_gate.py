@@ -7,7 +7,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from stoker_api.wire import HotCondition
 from stoker_sidecar.apiserver import Identity, PodClient
 from stoker_sidecar.gate import Gate, WriteResult
 from stoker_sidecar.pace import TEMPO, Tempo
+from support.gates import at_work
 
 HOT = HotCondition(
     hot=True, reason="Proven", message="2 of 2", last_transition_time="2026-01-01T00:00:00Z"
@@ -111,18 +112,11 @@ async def serving(folder: Path) -> AsyncIterator[ApiServer]:
         server.close()
 
 
-@asynccontextmanager
-async def keeping(api: ApiServer, folder: Path, tempo: Tempo = QUICK) -> AsyncIterator[Gate]:
-    """A gate at work."""
+def keeping(
+    api: ApiServer, folder: Path, tempo: Tempo = QUICK
+) -> AbstractAsyncContextManager[Gate]:
     who = Identity("127.0.0.1", api.port, "llms", "hot", "a-b-c")
-    gate = Gate(PodClient(who, folder), tempo=tempo)
-    running = asyncio.create_task(gate.run())
-    try:
-        yield gate
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-        await gate.close()
+    return at_work(Gate(PodClient(who, folder), tempo=tempo))
 
 
 def run(folder: Path, story: Callable[[ApiServer], Awaitable[None]]) -> None:

@@ -15,13 +15,10 @@ import pytest
 from bed import models
 from bed.registry import Registry
 from contract.ollama.api import FOREVER_SECONDS, Launch, Ollama
-from support.sidecars import Sidecar, sidecar
+from support.sidecars import QUIET, Sidecar, sidecar
 from support.waiting import wait_for
 
 Beside = Callable[..., Sidecar]
-
-QUIET = ("--heartbeat-canary-idle-after-seconds", "3600")
-"""No canaries: what is noticed is noticed without them."""
 
 
 @pytest.fixture
@@ -35,12 +32,6 @@ def beside(tmp_path: Path) -> Iterator[Beside]:
             return stack.enter_context(sidecar(next(folders), url, "--model", model, *flags))
 
         yield start
-
-
-def runner_of(server: Ollama) -> int:
-    """The one runner; there may be none, or two, for a moment."""
-    wait_for("one runner", lambda: len(server.processes.runners()) == 1)
-    return server.runner()
 
 
 def test_it_is_ready_only_when_the_model_is_loaded_and_has_answered(
@@ -63,10 +54,10 @@ def test_a_crashed_runner_is_noticed_though_ollama_lists_it_and_is_replaced(
 ) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    crashed = runner_of(server)
+    crashed = server.settled_runner()
     server.processes.signal(crashed, signal.SIGKILL)
     keeper.until_said("Hot", "Crashed", "Hot")
-    assert runner_of(server) != crashed
+    assert server.settled_runner() != crashed
     assert keeper.status()["counters"]["heatLosses"] == 1
 
 
@@ -76,10 +67,10 @@ def test_a_stopped_runner_is_noticed_without_any_request_and_replaced(
 ) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    stopped, ollama = runner_of(server), server.processes.pid
+    stopped, ollama = server.settled_runner(), server.processes.pid
     server.processes.signal(stopped, signal.SIGSTOP)
     keeper.until_said("Hot", "RunnerStopped", "Recovering", "Hot")
-    assert runner_of(server) != stopped
+    assert server.settled_runner() != stopped
     assert server.processes.pid == ollama
     os.kill(ollama, 0)
 
@@ -91,13 +82,13 @@ def test_a_runner_that_stops_with_a_request_in_it_is_replaced_without_a_restart(
 ) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    stopped, ollama = runner_of(server), server.processes.pid
+    stopped, ollama = server.settled_runner(), server.processes.pid
     with server.talking("tiny") as lines:
         next(lines)
         server.processes.signal(stopped, signal.SIGSTOP)
         keeper.until_said("Hot", "RunnerStopped", "Recovering", "Hot")
         assert "error" in list(lines)[-1]
-    assert runner_of(server) != stopped
+    assert server.settled_runner() != stopped
     assert server.processes.pid == ollama
 
 
@@ -141,14 +132,14 @@ def test_a_keep_alive_that_a_client_shortened_is_renewed_before_the_model_leaves
 ) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    runner = runner_of(server)
+    runner = server.settled_runner()
     server.say("tiny", keep_alive="20s")
     wait_for(
         "the renewed keep-alive",
         lambda: server.ps()["tiny"].remaining_seconds > FOREVER_SECONDS,
     )
     assert keeper.is_ready()
-    assert runner_of(server) == runner
+    assert server.settled_runner() == runner
 
 
 @pytest.mark.p(6)
@@ -182,20 +173,20 @@ def test_a_sidecar_that_starts_beside_a_hot_model_does_not_load_it_again(
     first = beside(server, *QUIET)
     first.until_ready()
     first.stop()
-    runner = runner_of(server)
+    runner = server.settled_runner()
     second = beside(server, *QUIET)
     second.until_ready()
-    assert runner_of(server) == runner
+    assert server.settled_runner() == runner
     assert "Loading" not in second.reasons()[-2:]
 
 
 def test_a_sidecar_that_is_killed_leaves_ollama_alone(server: Ollama, beside: Beside) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    runner = runner_of(server)
+    runner = server.settled_runner()
     keeper.stop()
     assert server.say("tiny")["done"]
-    assert runner_of(server) == runner
+    assert server.settled_runner() == runner
 
 
 @pytest.mark.p(16)
@@ -293,7 +284,7 @@ def test_where_processes_are_out_of_sight_a_canary_notices_a_crash(
     keeper = beside(server, "--no-processes", "--heartbeat-canary-idle-after-seconds", "1")
     keeper.until_ready()
     assert not keeper.status()["seesProcesses"]
-    server.processes.signal(runner_of(server), signal.SIGKILL)
+    server.processes.signal(server.settled_runner(), signal.SIGKILL)
     wait_for(
         "the loss of heat",
         lambda: keeper.status()["counters"]["heatLosses"] == 1,
@@ -305,7 +296,7 @@ def test_where_processes_are_out_of_sight_a_canary_notices_a_crash(
 def test_what_it_saw_can_be_explained_later(server: Ollama, beside: Beside) -> None:
     keeper = beside(server, *QUIET)
     keeper.until_ready()
-    server.processes.signal(runner_of(server), signal.SIGKILL)
+    server.processes.signal(server.settled_runner(), signal.SIGKILL)
     keeper.until_said("Hot", "Crashed", "Hot")
     explanation = keeper.explanation()
     assert "HEAT LOST" in explanation

@@ -19,7 +19,7 @@ from stoker_sidecar.question import Question
 from stoker_sidecar.site import Site
 
 MODEL = wire.Arguments(model="tiny")
-BROKEN_LOOKS = (4, 5)
+BROKEN_LOOKS = (2, 3)
 NOBODY = "http://127.0.0.1:1"
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from contract.ollama.api import FOREVER_SECONDS, Launch, Ollama
-from contract.sidecar.pod import QUIET, sample
-from support.sidecars import Sidecar, sidecar
+from contract.sidecar.pod import sample
+from support.sidecars import QUIET, Sidecar, sidecar
 from support.waiting import wait_for
 
 FROZEN_SECONDS = 3

@@ -12,31 +12,17 @@ from stoker_api import wire
 from stoker_api.codec import MalformedError
 from stoker_operator.desired.heat import heat_config
 from support.manifests import merged, resource
+from support.statuses import HOT, STARTING
 
 CONFIG = heat_config(resource({"gpu": {"memoryBudget": "8Gi"}, "gate": {"shutOn": ["Budget"]}}))
-STATUS = wire.Status(
-    state=wire.HeatState.HOT,
-    hot=True,
-    reason="Proven",
-    message="first token after 180 ms",
-    since="2026-01-01T00:00:00Z",
-    sees_processes=True,
-    config_error=None,
-    model=wire.ModelFigures("phi3:mini", "sha256:0", 2_300_000_000, "3.8B", "Q4_0", 4096),
-    residency=wire.Residency(2_400_000_000, 2_400_000_000, None),
-    gpus=(wire.GpuFigures("GPU-0", "H100", 80 * 2**30, 5 * 2**30, 0.5, None, 41.0),),
-    latency=wire.Latency(0.18, 0.25, 92.5),
-    pull=wire.Pull(1, None),
-    cold_start=wire.ColdStart(None, 1.5, 4.87, 0.911),
-    routes=(wire.Route(wire.Api.OLLAMA, ok=True, reason="Reached", message=""),),
-    counters=wire.Counters(1, 2, 3, 4, 5, 6),
-)
 
 
 def test_documents_survive_the_wire() -> None:
     assert wire.HeatConfig.from_json(CONFIG.to_json()) == CONFIG
-    assert wire.Status.from_json(STATUS.to_json()) == STATUS
-    assert wire.Status.from_json(STATUS.to_json().encode()) == STATUS
+    partly = replace(HOT, gpus=(replace(HOT.gpus[0], power_watts=None),), pull=wire.Pull(1, None))
+    for status in (HOT, STARTING, partly):
+        assert wire.Status.from_json(status.to_json()) == status
+        assert wire.Status.from_json(status.to_json().encode()) == status
 
 
 @pytest.mark.parametrize(
