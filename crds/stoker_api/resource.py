@@ -6,7 +6,12 @@ from stoker_api.part import Part
 from stoker_api.rules import Rule, matches
 from stoker_api.scalars import ObjectName
 from stoker_api.spec import Spec
-from stoker_api.wire import ANNOTATION_TREAT_AS_HOT, DOMAIN
+from stoker_api.wire import (
+    ANNOTATION_PAUSED,
+    ANNOTATION_RESTART,
+    ANNOTATION_TREAT_AS_HOT,
+    DOMAIN,
+)
 
 API_VERSION = f"{DOMAIN}/v1alpha1"
 KIND = "LLMDeployment"
@@ -60,7 +65,20 @@ class LLMDeployment(Part):
     @property
     def is_treated_as_hot(self) -> bool:
         """Whether the break-glass annotation holds the gates open."""
-        return (self.metadata.annotations or {}).get(ANNOTATION_TREAT_AS_HOT) == "true"
+        return self._annotation(ANNOTATION_TREAT_AS_HOT) == "true"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person has asked the operator to keep its hands off."""
+        return self._annotation(ANNOTATION_PAUSED) == "true"
+
+    @property
+    def restart(self) -> str | None:
+        """The word of the last restart that was asked for."""
+        return self._annotation(ANNOTATION_RESTART)
+
+    def _annotation(self, name: str) -> str | None:
+        return (self.metadata.annotations or {}).get(name)
 
     def in_namespace(self, default: str) -> "LLMDeployment":
         """The same, in the namespace `default` if it names none itself."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from stoker_api.part import Part, Unique
 
@@ -26,7 +26,13 @@ _Bytes = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]
 
 
-class Condition(Part):
+class Said(Part):
+    """A part of the status. It is the operator that makes it, by the fields' own names."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+
+class Condition(Said):
     """One thing that is so, or is not, and why."""
 
     type: _Word
@@ -48,7 +54,7 @@ class Condition(Part):
     """The generation of the spec that this was said of."""
 
 
-class ModelStatus(Part):
+class ModelStatus(Said):
     """The model that is served."""
 
     digest: Annotated[str, Field(max_length=71)] | None = None
@@ -67,7 +73,7 @@ class ModelStatus(Part):
     """Tokens of context in force, which may be fewer than were asked for."""
 
 
-class GpuStatus(Part):
+class GpuStatus(Said):
     """What the model takes of its GPUs."""
 
     vram: _Word | None = None
@@ -86,7 +92,7 @@ class GpuStatus(Part):
     """What the GPU itself measures of the pod that takes most."""
 
 
-class ColdStartStatus(Part):
+class ColdStartStatus(Said):
     """What the last cold start took, phase by phase."""
 
     schedule_seconds: _Seconds | None = None
@@ -108,7 +114,7 @@ class ColdStartStatus(Part):
     """To the first token after the load."""
 
 
-class LatencyStatus(Part):
+class LatencyStatus(Said):
     """How fast answers begin."""
 
     first_token: _Word | None = None
@@ -124,7 +130,7 @@ class LatencyStatus(Part):
     """The last cold start."""
 
 
-class PodStatus(Part):
+class PodStatus(Said):
     """One pod."""
 
     name: _Name
@@ -149,7 +155,7 @@ class PodStatus(Part):
     """Its median time to the first token."""
 
 
-class Status(Part):
+class Status(Said):
     """What is so. Figures are as of the last transition; the live ones are metrics."""
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None

@@ -37,6 +37,12 @@ STANDARD_LABELS = (
 ANNOTATION_TREAT_AS_HOT = f"{DOMAIN}/treat-as-hot"
 """On an LLMDeployment: "true" opens its gates whatever the sidecars think (break-glass)."""
 
+ANNOTATION_PAUSED = f"{DOMAIN}/paused"
+"""On an LLMDeployment: "true" keeps the operator's hands off; pods go on by themselves."""
+
+ANNOTATION_RESTART = f"{DOMAIN}/restart"
+"""On an LLMDeployment: a new value replaces its pods, each hot before the next one leaves."""
+
 OLLAMA_PORT = 11434
 SIDECAR_PORT = 9464
 

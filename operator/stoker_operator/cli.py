@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = stoker.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_render(commands)
     _add_validate(commands)
+    _add_operator(commands)
     crd = commands.add_parser(
         "crd",
         help="print the CustomResourceDefinition",
@@ -68,17 +69,7 @@ def _add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         default="default",
         help="namespace of LLMDeployments that name none (default: %(default)s)",
     )
-    render.add_argument("--sidecar-image", metavar="IMAGE", help="image of the sidecar")
-    render.add_argument(
-        "--network-policy",
-        action="store_true",
-        help="add a NetworkPolicy: only clients, the operator and monitoring reach the pods",
-    )
-    render.add_argument(
-        "--pod-monitor",
-        action="store_true",
-        help="add a PodMonitor, for clusters with the Prometheus operator",
-    )
+    _add_settings(render)
 
 
 def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -91,6 +82,101 @@ def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         epilog="example: stoker validate -f examples/",
     )
     _add_files(validate)
+
+
+def _add_operator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    operator = commands.add_parser(
+        "operator",
+        help="keep the objects of all LLMDeployments as they should be",
+        description="Runs the operator: makes the objects of every LLMDeployment, keeps them so,"
+        " and says in its status what is so. In a pod, with the pod's ServiceAccount; elsewhere"
+        " with a kubeconfig.",
+        epilog="example, on a laptop: stoker operator --kubeconfig ~/.kube/config"
+        " --namespace llms --listen 127.0.0.1:8080",
+    )
+    where = operator.add_argument_group("the cluster")
+    where.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="kubeconfig to use (default: KUBECONFIG, the pod's ServiceAccount, ~/.kube/config)",
+    )
+    where.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    where.add_argument(
+        "-n",
+        "--namespace",
+        dest="namespaces",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="namespace to look after; may be given several times (default: all)",
+    )
+    where.add_argument(
+        "--lease-namespace",
+        metavar="NAME",
+        help="namespace of the Lease by which one of several replicas leads"
+        " (default: the pod's own; outside a cluster: no Lease, for a single replica)",
+    )
+    where.add_argument(
+        "--pod-addresses",
+        choices=["auto", "reach", "skip"],
+        default="auto",
+        help="whether sidecars can be asked at their pods' addresses; status has fewer figures"
+        " where they cannot (default: %(default)s: in a pod they can)",
+    )
+    made = operator.add_argument_group("what is made")
+    _add_settings(made)
+    made.add_argument(
+        "--sidecar-cluster-role",
+        metavar="NAME",
+        default="stoker-sidecar",
+        help="ClusterRole that lets a sidecar set its pod's gate (default: %(default)s)",
+    )
+    made.add_argument(
+        "--roll-sidecars",
+        action="store_true",
+        help="give running pods this sidecar image now, one by one, instead of with their next"
+        " change",
+    )
+    itself = operator.add_argument_group("the operator itself")
+    itself.add_argument(
+        "--listen",
+        metavar="ADDRESS:PORT",
+        default="0.0.0.0:8080",
+        help="where /livez, /readyz and /metrics are (default: %(default)s)",
+    )
+    itself.add_argument(
+        "--workers",
+        type=int,
+        default=8,
+        metavar="NUMBER",
+        help="LLMDeployments looked after at the same time (default: %(default)s)",
+    )
+    itself.add_argument(
+        "--log-format",
+        choices=["auto", "json", "text"],
+        default="auto",
+        help="auto: text at a terminal, JSON elsewhere (default: %(default)s)",
+    )
+    itself.add_argument(
+        "--log-level",
+        choices=["debug", "info", "warning", "error"],
+        default="info",
+        help="the least that is logged (default: %(default)s)",
+    )
+
+
+def _add_settings(command: "argparse._ActionsContainer") -> None:
+    command.add_argument("--sidecar-image", metavar="IMAGE", help="image of the sidecar")
+    command.add_argument(
+        "--network-policy",
+        action="store_true",
+        help="add a NetworkPolicy: only clients, the operator and monitoring reach the pods",
+    )
+    command.add_argument(
+        "--pod-monitor",
+        action="store_true",
+        help="add a PodMonitor, for clusters with the Prometheus operator",
+    )
 
 
 def _add_files(command: argparse.ArgumentParser) -> None:

@@ -1,8 +1,11 @@
 """What each command of `stoker` does. The names are those that the command line uses."""
 
 import argparse
+import asyncio
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -13,16 +16,12 @@ from stoker_api.resource import KIND, LLMDeployment
 from stoker_api.wire import DOMAIN
 from stoker_operator.desired import NetworkPolicySettings, Settings, desired
 from stoker_operator.documents import Document, read_all, to_json, to_yaml
-from stoker_operator.errors import InvalidDocumentsError
+from stoker_operator.errors import InvalidDocumentsError, StokerError
 
 
 def render(arguments: argparse.Namespace) -> int:
     """Prints the objects that LLMDeployments stand for; nothing if one of them is invalid."""
-    settings = Settings(
-        sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{_version()}",
-        network_policy=NetworkPolicySettings() if arguments.network_policy else None,
-        pod_monitor=arguments.pod_monitor,
-    )
+    settings = _settings(arguments)
     manifests: list[Any] = []
     for entry in _checked(arguments.files):
         if isinstance(entry, LLMDeployment):
@@ -38,6 +37,32 @@ def validate(arguments: argparse.Namespace) -> int:
     resources = [entry for entry in _checked(arguments.files) if isinstance(entry, LLMDeployment)]
     names = ", ".join(resource.metadata.name for resource in resources)
     print(f"{len(resources)} valid: {names}" if resources else f"no {KIND} in these files")
+    return 0
+
+
+def operator(arguments: argparse.Namespace) -> int:
+    """Runs the operator until it is told to stop."""
+    from stoker_api import logs  # noqa: PLC0415
+    from stoker_operator import running  # noqa: PLC0415 - much, and of use here only
+    from stoker_operator.credentials import Access  # noqa: PLC0415
+
+    logs.start(arguments.log_format, arguments.log_level)
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not arguments.kubeconfig
+    reaches = arguments.pod_addresses == "reach" or (in_pod and arguments.pod_addresses == "auto")
+    orders = running.Orders(
+        settings=replace(
+            _settings(arguments),
+            sidecar_cluster_role=arguments.sidecar_cluster_role,
+            roll_sidecars=arguments.roll_sidecars,
+        ),
+        access=Access(arguments.kubeconfig, arguments.context),
+        namespaces=tuple(arguments.namespaces),
+        lease_namespace=arguments.lease_namespace or os.environ.get("POD_NAMESPACE"),
+        reads_sidecars=reaches,
+        listen=_address(arguments.listen),
+        workers=arguments.workers,
+    )
+    asyncio.run(running.run(orders))
     return 0
 
 
@@ -66,6 +91,21 @@ def version(_: argparse.Namespace) -> int:
     """Prints the version."""
     print(_version())
     return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings(
+        sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{_version()}",
+        network_policy=NetworkPolicySettings() if arguments.network_policy else None,
+        pod_monitor=arguments.pod_monitor,
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isdecimal() and int(port) < 1 << 16):
+        raise StokerError(f"--listen: {text!r} is no ADDRESS:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
 
 
 def _version() -> str:

@@ -15,11 +15,6 @@ from stoker_sidecar.ollama import Ollama, Question
 
 _log = logging.getLogger(__name__)
 
-WARM_TOKENS = 8
-"""Enough to measure how fast they come."""
-
-CANARY_TOKENS = 1
-
 PULL_STALL_SECONDS = 120.0
 """Ollama itself tries a stalled part again after 30 s."""
 
@@ -134,7 +129,7 @@ class Deeds:
         question = Question(
             deed=action.deed,
             prompt=prompts[self._warmed % len(prompts)],
-            tokens=WARM_TOKENS if action.deed is Deed.WARM else CANARY_TOKENS,
+            tokens=action.tokens,
             seconds=action.timeout_seconds,
         )
         return self._ollama.embed(question) if facts.embeds else self._ollama.say(question)

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-
 
 async def run(orders: Orders, environment: Mapping[str, str]) -> None:
     """Keeps the model hot until SIGTERM or SIGINT."""
@@ -85,11 +83,12 @@ async def run(orders: Orders, environment: Mapping[str, str]) -> None:
 
 def _senses(orders: Orders, wake: Callable[[], None]) -> Senses:
     site = Site(orders.ollama_url)
-    local = urlsplit(orders.ollama_url).hostname in LOCAL_HOSTS and orders.sees_processes
     port = urlsplit(orders.ollama_url).port or wire.OLLAMA_PORT
-    meter = GpuMeter(_nvml(orders), wake) if orders.pod.gpus and local else None
-    processes = OllamaProcesses(server_pid=orders.server_pid, port=port) if local else None
-    connections = OllamaConnections(port) if local else None
+    meter = GpuMeter(_nvml(orders), wake) if orders.pod.gpus and orders.is_beside else None
+    processes = (
+        OllamaProcesses(server_pid=orders.server_pid, port=port) if orders.is_beside else None
+    )
+    connections = OllamaConnections(port) if orders.is_beside else None
     return Senses(
         ollama=Ollama(site, orders.pod.model, runner_options(orders.pod)),
         processes=processes,

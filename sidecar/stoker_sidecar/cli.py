@@ -72,7 +72,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 def _run(parsed: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415
 
-    from stoker_sidecar import app, logs  # noqa: PLC0415
+    from stoker_api import logs  # noqa: PLC0415
+    from stoker_sidecar import app  # noqa: PLC0415
 
     told = orders(parsed, os.environ)
     logs.start(parsed.log_format, parsed.log_level)

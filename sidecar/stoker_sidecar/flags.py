@@ -12,6 +12,7 @@ from stoker_api import wire
 from stoker_api.references import CLOUD_PATTERN, ModelReference
 from stoker_sidecar.config import defaults
 from stoker_sidecar.errors import UsageError
+from stoker_sidecar.idle_flags import refuse_idle_flags
 from stoker_sidecar.options import Option, configured, options
 from stoker_sidecar.orders import Orders
 
@@ -253,7 +254,7 @@ def orders(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Orders
             raise UsageError(f"{_PREFIX}{name.upper()}: must be true or false, not {value!r}")
     in_pod = "KUBERNETES_SERVICE_HOST" in environment
     devices = None if in_pod else ("all",)
-    return Orders(
+    told = Orders(
         pod=wire.Arguments(
             model=parsed.model,
             digest=parsed.digest,
@@ -275,6 +276,8 @@ def orders(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Orders
         server_pid=parsed.ollama_pid,
         sees_processes=not parsed.no_processes,
     )
+    refuse_idle_flags(parsed, told)
+    return told
 
 
 def _heat(parsed: argparse.Namespace, *, in_pod: bool) -> Path | wire.HeatConfig:

@@ -23,7 +23,6 @@ from stoker_sidecar.heat.observation import (
     Process,
     Processes,
     Server,
-    Stored,
     Traffic,
 )
 from stoker_sidecar.meter import GpuMeter
@@ -31,15 +30,7 @@ from stoker_sidecar.ollama import Ollama
 from stoker_sidecar.question import Question
 from stoker_sidecar.runner import ExitWatch, OllamaProcesses
 from stoker_sidecar.sockets import OllamaConnections
-
-ANSWER_SECONDS = 15.0
-"""How long an answer is waited for. `/api/ps` may wait for 8 s while a model leaves memory."""
-
-STORE_SECONDS = 10.0
-"""How often the store is looked into, for a tag that moved."""
-
-AGAIN_SECONDS = 0.5
-"""How soon it is looked into again when that failed."""
+from stoker_sidecar.store import ANSWER_SECONDS, Store
 
 RETURN_SECONDS = 15.0
 """How long an Ollama that is gone is asked for more often …"""
@@ -77,12 +68,11 @@ class Observer:
         self.leaving = False
         self.route: str | None = None
         self.traffic: Traffic | None = None
-        self.stored: Stored | None = None
         self._senses = senses
         self._wake = wake
         self._clock = clock
         self._exits = ExitWatch(self._ended)
-        self._listing, self._store = Question(), Question()
+        self._listing, self._store = Question(), Store(senses.ollama, wake, clock=clock)
         self._processes: Processes | None = None
         self._loaded: tuple[Loaded, ...] | None = None
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
@@ -90,9 +80,6 @@ class Observer:
         self._down = False
         self._down_since = 0.0
         self._error: str | None = None
-        self._version: str | None = None
-        self._looked = False
-        self._look_at = 0.0
 
     @property
     def nvml_failures(self) -> int:
@@ -109,6 +96,11 @@ class Observer:
             self._exits.unavailable,
         )
         return tuple(part for part in parts if part)
+
+    @property
+    def told_wrong(self) -> str | None:
+        """What it was told of Ollama's processes and is not so, in a sentence."""
+        return self._senses.processes.told_wrong if self._senses.processes else None
 
     async def close(self) -> None:
         self._exits.close()
@@ -140,8 +132,7 @@ class Observer:
         self._look_at_processes()
         waits = waits or self._is_held()
         self._ask_what_is_loaded()
-        if not self._looked or self._clock() >= self._look_at:
-            self._store.ask(self._look_into_store)
+        self._store.beat()
         if self._senses.meter:
             self._senses.meter.beat(self._processes, empty=self._is_empty())
         return waits
@@ -171,7 +162,7 @@ class Observer:
             # Any answer may have been given by a runner that nobody has seen yet.
             self._look_at_processes()
         if deeds & {Deed.PULL, Deed.RESTART}:
-            self._forget_store()
+            self._store.forget()
         if deeds.intersection(_CHANGES_WHAT_IS_LOADED):
             self._forget_what_is_loaded()
             if self._senses.meter:
@@ -191,12 +182,12 @@ class Observer:
         since = self._unanswered_since
         return Server(
             down=self._down,
-            error=self._error,
+            error=self._error or self._store.error,
             silent_seconds=0.0 if since is None else self._clock() - since,
-            version=self._version,
+            version=self._store.version,
             loaded=self._loaded,
-            looked=self._looked,
-            stored=self.stored,
+            looked=self._store.looked,
+            stored=self._store.stored,
         )
 
     # --- processes and connections --------------------------------------------------------------
@@ -204,7 +195,7 @@ class Observer:
     def _look_at_processes(self) -> None:
         senses, before = self._senses, self._processes
         if senses.processes is not None:
-            weights = self.stored.weights if self.stored else None
+            weights = self._store.stored.weights if self._store.stored else None
             missing = before is not None and before.server is None and not self._down
             self._processes = senses.processes.look(weights, search=missing)
             self._exits.follow(self._processes)
@@ -212,7 +203,7 @@ class Observer:
             port = senses.processes.runner_port if senses.processes else None
             self.traffic = senses.connections.look(port)
         if _server_of(before) != _server_of(self._processes) and before is not None:
-            self._forget_store()
+            self._store.forget()
             self._forget_what_is_loaded()
 
     def _ended(self, _: Process) -> None:
@@ -246,11 +237,6 @@ class Observer:
         self._listing.drop()
         self._ask_what_is_loaded()
 
-    def _forget_store(self) -> None:
-        self._looked = False
-        self._store.drop()
-        self._store.ask(self._look_into_store)
-
     def _ask_what_is_loaded(self) -> None:
         if self._unanswered_since is None:
             self._unanswered_since = self._clock()
@@ -268,7 +254,7 @@ class Observer:
             self._unanswered_since, self._error = None, None
             if self._down:
                 self._down = False
-                self._forget_store()
+                self._store.forget()
             self._loaded = loaded
         self._wake()
 
@@ -280,26 +266,7 @@ class Observer:
             # It may be on its way back, and every moment counts.
             self._later(SOON_SECONDS, self._ask_what_is_loaded)
         self._loaded = None
-        self._looked = False
-
-    async def _look_into_store(self) -> None:
-        ollama = self._senses.ollama
-        try:
-            if not self._looked:
-                self._version = await ollama.version(ANSWER_SECONDS)
-            installed = await ollama.installed(ANSWER_SECONDS)
-            known = self.stored.digest if self.stored else None
-            if not self._looked or (installed and installed[0]) != known:
-                self.stored = await ollama.stored(ANSWER_SECONDS)
-        except ExchangeError as error:
-            if self._looked:
-                return  # as long as it was looked into once, the next look is early enough
-            self._error = str(error)
-            await asyncio.sleep(AGAIN_SECONDS)
-            return
-        self._looked = True
-        self._look_at = self._clock() + STORE_SECONDS
-        self._wake()
+        self._store.looked = False
 
 
 def _server_of(processes: Processes | None) -> tuple[int, int] | None:

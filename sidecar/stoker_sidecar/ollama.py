@@ -216,7 +216,8 @@ class Ollama:
             raise NonsenseError(f"{self.site.url} says more than the {tokens} tokens asked for")
         if last is None or not last.is_last:
             raise NonsenseError(f"{self.site.url} has broken off its answer")
-        return Said(last.load_seconds, first, self._clock() - started, last.tokens_per_second)
+        rate = last.tokens_per_second if tokens > 1 else None  # one token has no speed
+        return Said(last.load_seconds, first, self._clock() - started, rate)
 
     def _part(self, line: bytes) -> answers.Part:
         part = self._read(answers.part, line)

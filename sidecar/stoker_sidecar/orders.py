@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from stoker_api import wire
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,8 @@ class Orders:
     """None: those that the ollama container was given."""
     server_pid: int | None
     sees_processes: bool
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether Ollama is on this machine, and its processes may be looked at."""
+        return self.sees_processes and urlsplit(self.ollama_url).hostname in _LOCAL_HOSTS

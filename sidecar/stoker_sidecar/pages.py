@@ -74,6 +74,7 @@ class StokerPages:
             config_error=keeper.settings.error,
             blind=self._observer.blind,
             gate_error=self._gate.error if self._gate else None,
+            told_wrong=self._observer.told_wrong,
             since=keeper.since,
         )
         return status(keeper.last, keeper.seen, account)

@@ -27,8 +27,9 @@ class Measurements:
         """Keeps what an answer tells of speed."""
         if outcome.first_token_seconds is not None:
             self.first_tokens.append(outcome.first_token_seconds)
-        # One token has no speed.
-        if outcome.tokens_per_second is not None and outcome.deed is Deed.WARM:
+        if outcome.deed is Deed.LOAD:
+            self.tokens_per_second = None  # another process, which may be slower
+        elif outcome.tokens_per_second is not None:
             self.tokens_per_second = outcome.tokens_per_second
 
     @property
@@ -57,6 +58,7 @@ class Account:
     config_error: str | None
     blind: tuple[str, ...]
     gate_error: str | None
+    told_wrong: str | None
     since: str
 
 
@@ -124,7 +126,7 @@ def _warnings(step: Step, seen: Observation, account: Account) -> tuple[str, ...
     ]
     slower = "so some losses of heat are noticed only by polls and canaries"
     blind = [f"{reason}; {slower}" for reason in account.blind]
-    told = [sentence for sentence in (unknown, account.gate_error) if sentence]
+    told = [sentence for sentence in (unknown, account.gate_error, account.told_wrong) if sentence]
     return (*step.findings, *errors, *told, *blind)
 
 

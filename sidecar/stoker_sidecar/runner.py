@@ -17,6 +17,7 @@ in the processor time, which then stands still.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from pathlib import Path
 
 from stoker_sidecar.heat.observation import Identity, Process, Processes
 from stoker_sidecar.procfs import PROC, ProcessFiles, Runner, is_server, parse_runner
+
+_log = logging.getLogger(__name__)
 
 SEARCH_SECONDS = 2.0
 """How often /proc is searched for a server that is not known."""
@@ -66,6 +69,8 @@ class OllamaProcesses:
     ) -> None:
         self.out_of_sight: str | None = _NO_SERVER
         """Why the processes cannot be seen, in a sentence for a person."""
+        self.told_wrong: str | None = None
+        """That the process that was told is not there, in a sentence for a person."""
         self.runner_port: int | None = None
         """Where this model's runner listens, as of the last look."""
         self._hint = server_pid
@@ -157,12 +162,8 @@ class OllamaProcesses:
         self, servers: list[int], children: list[_Child], weights: str | None
     ) -> Identity | None:
         """The one server that can be meant. If there are several, that puts them out of sight."""
-        # Told once: later its number may be that of anybody.
-        hint, self._hint = self._hint, None
-        if hint is not None and self._files.stat(hint):
-            servers = [hint]
-        else:
-            servers = self._listeners(servers) or self._parents(children)
+        hinted = self._hinted()
+        servers = [hinted] if hinted else self._listeners(servers) or self._parents(children)
         if len(servers) > 1:
             parents = {each.parent for each in children if each.runner.weights == weights}
             servers = [pid for pid in servers if pid in parents]
@@ -175,6 +176,17 @@ class OllamaProcesses:
             return None
         stat = self._files.stat(servers[0])
         return (servers[0], stat.started) if stat else None
+
+    def _hinted(self) -> int | None:
+        """The server that was told; once, for later its number may be that of anybody."""
+        hint, self._hint = self._hint, None
+        if hint is None or self._files.stat(hint):
+            return hint
+        self.told_wrong = (
+            f"there is no process {hint}, which --ollama-pid names: Ollama's is searched for"
+        )
+        _log.warning("wrong process told", extra={"sentence": self.told_wrong})
+        return None
 
     def _listeners(self, servers: list[int]) -> list[int]:
         """Those that listen on the server's port, or else those of which nobody may know it."""

@@ -21,6 +21,10 @@ There the confirmation decides: an answer carries that of its request, but a req
 answer is confirmed by itself, some 40 ms later. Where even that came in the same tick, nothing is
 known, and the request is not counted.
 
+A client that does not read holds up more than itself: when the kernel takes no more for it, the
+server no longer reads from the runner, and the runner computes for nobody. Its connection tells:
+bytes wait on it that it has not confirmed.
+
 A slow answer, a token in many seconds, looks whole between two tokens. The work of the runner gives
 it away, which is why `is_drained` asks for that.
 """
@@ -83,6 +87,7 @@ class Ledger:
             runner_bytes=None if ports.runner is None else runner_bytes,
             runner_requests=None if ports.runner is None else len(waiting),
             silent_seconds=None if silent_ms is None else silent_ms / 1000,
+            untaken=sum(each.unsent > 0 for each in clients),
         )
 
     def _waiting(self, to_runner: Sequence[Connection]) -> list[Connection]:

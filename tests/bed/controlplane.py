@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bed import audit
 from bed.certificates import make_authority, make_certificate
 from bed.kubernetes import API_PORT, kubeconfig, program
 from bed.layout import API_SERVICE_ADDRESS, CLUSTER_DOMAIN, SERVICE_NETWORK, Bed
@@ -60,6 +61,7 @@ def make_credentials(bed: Bed) -> None:
 def start_api_server(bed: Bed) -> None:
     """Starts etcd and the API server, and returns when it is ready."""
     make_machine(bed.control_plane)
+    audit.write_policy(bed)
     for name, argv in (("etcd", _etcd(bed)), ("kube-apiserver", _api_server(bed))):
         _start(bed, name, argv)
     _open_way_in(bed)
@@ -148,6 +150,7 @@ def _api_server(bed: Bed) -> list[str]:
         f"--kubelet-client-key={pki}/admin.key",
         # The names of nodes are in no DNS: without this `kubectl logs` looks them up in vain.
         "--kubelet-preferred-address-types=InternalIP",
+        *audit.flags(bed),
     ]
 
 

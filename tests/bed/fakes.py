@@ -43,6 +43,8 @@ def _start_kwok(bed: Bed) -> None:
         f"--kubeconfig={bed.pki}/admin.kubeconfig",
         f"--config={stages}",
         f"--manage-nodes-with-annotation-selector={MARK}=fake",
+        # Without a lease that is renewed the nodes are called lost every 50 s.
+        "--node-lease-duration-seconds=40",
     ]
     start(bed, Program("kwok", inside(bed.control_plane, argv)))
 

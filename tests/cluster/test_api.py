@@ -24,7 +24,7 @@ class Judge:
     """The API server, asked what it would say of an LLMDeployment."""
 
     def __init__(self, cluster: Cluster, namespace: Namespace) -> None:
-        loaded = config.new_client_from_config(cluster.kubeconfig)  # type: ignore[no-untyped-call]
+        loaded = config.new_client_from_config(cluster.kubeconfig)
         self._objects = client.CustomObjectsApi(loaded)
         self._namespace = namespace.name
 

@@ -28,6 +28,10 @@ class VolumeClaim(Part):
     ] = "ReadWriteOnce"
     """`ReadWriteMany` where pods on several nodes share the store; the others bind it to one."""
 
+    when_deleted: Annotated[Literal["Retain", "Delete"], Effect.FLEET] = "Retain"
+    """What becomes of the claim when the LLMDeployment is deleted, or wants another store. A claim
+    that was retained is taken up again by an LLMDeployment of the same name."""
+
     rules = (
         Rule(
             "self.accessMode == oldSelf.accessMode && (has(self.storageClassName)"

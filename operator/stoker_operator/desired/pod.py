@@ -4,7 +4,7 @@ import math
 
 from stoker_api.resource import LLMDeployment
 from stoker_api.spec import Spec
-from stoker_api.wire import HOT_CONDITION
+from stoker_api.wire import ANNOTATION_RESTART, HOT_CONDITION
 from stoker_operator.desired.identity import (
     Manifest,
     heat_name,
@@ -31,8 +31,9 @@ def pod_template(resource: LLMDeployment, settings: Settings) -> Manifest:
     """The pod template. What users add comes last, and the API lets it touch nothing above it."""
     added = resource.spec.pod_template
     metadata: Manifest = {"labels": labels(resource) | added.labels}
-    if added.annotations:
-        metadata["annotations"] = added.annotations
+    restart = {ANNOTATION_RESTART: resource.restart} if resource.restart else {}
+    if annotations := added.annotations | restart:
+        metadata["annotations"] = annotations
     return {
         "metadata": metadata,
         "spec": _pod_spec(resource, settings) | _placement(resource),

@@ -20,3 +20,5 @@ class Settings:
     """The ClusterRole that lets a sidecar set the gate of its own pod; the chart ships it."""
     network_policy: NetworkPolicySettings | None = None
     pod_monitor: bool = False
+    roll_sidecars: bool = False
+    """Give running pods this sidecar image now, one by one, instead of with their next change."""

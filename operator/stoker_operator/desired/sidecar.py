@@ -9,6 +9,7 @@ from stoker_operator.desired.security import SIDECAR_USER, container_security
 from stoker_operator.desired.settings import Settings
 from stoker_operator.desired.tuning import threads
 
+CONTAINER_NAME = "sidecar"
 PORT_NAME = "stoker"
 HEAT_VOLUME = "heat"
 TOKEN_VOLUME = "token"  # noqa: S105 - a volume's name
@@ -27,7 +28,7 @@ def sidecar_container(resource: LLMDeployment, settings: Settings) -> Manifest:
     """A native sidecar: it is there before Ollama starts and after it has gone."""
     spec = resource.spec
     return {
-        "name": "sidecar",
+        "name": CONTAINER_NAME,
         "image": spec.sidecar.image or settings.sidecar_image,
         "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",

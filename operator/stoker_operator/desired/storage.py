@@ -15,7 +15,10 @@ def model_claim(resource: LLMDeployment) -> Manifest | None:
     }
     if claim.storage_class_name:
         spec["storageClassName"] = claim.storage_class_name
-    return manifest(resource, "v1", "PersistentVolumeClaim", models_name(resource), spec=spec)
+    wanted = manifest(resource, "v1", "PersistentVolumeClaim", models_name(resource), spec=spec)
+    if claim.when_deleted == "Retain":
+        wanted["metadata"].pop("ownerReferences", None)  # what nobody owns outlives everybody
+    return wanted
 
 
 def model_volume(resource: LLMDeployment) -> Manifest:

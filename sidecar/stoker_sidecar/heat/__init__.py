@@ -19,6 +19,7 @@ from stoker_api.wire import HeatState
 from stoker_sidecar.heat.fold import fold, load_begun
 from stoker_sidecar.heat.judging import judge
 from stoker_sidecar.heat.judging.case import Case, say
+from stoker_sidecar.heat.judging.life import held_up
 from stoker_sidecar.heat.judging.quality import findings
 from stoker_sidecar.heat.memory import Doing, Done, Memory, Proof, Recovery, Tries, Verdict, Wanted
 from stoker_sidecar.heat.observation import Deed, Observation
@@ -86,7 +87,7 @@ def step(memory: Memory, seen: Observation, wanted: Wanted, now: float) -> Step:
         action=action,
         before=before if changed else None,
         lost_heat=before.is_hot and not verdict.is_hot and not seen.leaving,
-        findings=findings(case) + _no_progress(case),
+        findings=findings(case) + tuple(filter(None, (_no_progress(case), held_up(case)))),
     )
 
 
@@ -120,7 +121,7 @@ def _is_hot(memory: Memory, now: float) -> Memory:
     return replace(
         memory,
         hot_since=since,
-        opened=True,
+        heated=memory.proof.of,
         lost=None,
         load=load,
         progress_at=now,
@@ -172,12 +173,12 @@ def _gate(case: Case) -> Gate:
     return Gate(open=verdict.is_hot, reason=verdict.reason, message=verdict.message)
 
 
-def _no_progress(case: Case) -> tuple[str, ...]:
+def _no_progress(case: Case) -> str | None:
     deadline = case.wanted.heat.warmup.deadline_seconds
     since = case.now - case.memory.progress_at
     if case.memory.verdict.is_hot or since < deadline:
-        return ()
-    return (f"No progress towards heat for longer than warmup.deadline ({deadline:g} s)",)
+        return None
+    return f"No progress towards heat for longer than warmup.deadline ({deadline:g} s)"
 
 
 __all__ = ["Action", "Gate", "Memory", "Observation", "Step", "Verdict", "Wanted", "step"]

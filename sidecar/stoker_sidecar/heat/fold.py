@@ -114,7 +114,9 @@ def _after_answer(
         tokens = proof.first_tokens
         if outcome.first_token_seconds is not None:
             tokens = (*tokens, outcome.first_token_seconds)[-_FIRST_TOKENS:]
-        proof = _answered(replace(proof, first_tokens=tokens), wanted, now)
+        speed_known = proof.speed_known or outcome.tokens_per_second is not None
+        proof = replace(proof, first_tokens=tokens, speed_known=speed_known)
+        proof = _answered(proof, wanted, now)
         return replace(memory, proof=proof, warm=Tries())
     warm = _tried(memory.warm, outcome, wanted, now, cap=30)
     if outcome.fault is Fault.BUSY:

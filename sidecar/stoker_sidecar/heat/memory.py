@@ -51,12 +51,16 @@ class Mark:
     digest: str
     context_length: int | None
 
+    def is_alike(self, new: "Mark") -> bool:
+        """Whether it is the same model with the same context, in whatever process."""
+        return (self.digest, self.context_length) == (new.digest, new.context_length)
+
     def merged(self, new: "Mark") -> "Mark | None":
         """The same, with what either knows; None if the other is another thing.
 
         Processes may come into sight, or go out of it, while the model stays as it is.
         """
-        if (self.digest, self.context_length) != (new.digest, new.context_length):
+        if not self.is_alike(new):
             return None
         if not new.in_sight:
             return self
@@ -77,6 +81,8 @@ class Proof:
     """Canaries in a row that were not answered."""
     at: float | None = None
     """When something was last answered."""
+    speed_known: bool = False
+    """Whether an answer was long enough to tell how fast the tokens come."""
     doubt_since: float | None = None
     """A canary has timed out, and it is not yet clear whether it only waited behind others."""
     first_tokens: tuple[float, ...] = ()
@@ -144,10 +150,15 @@ class Memory:
     own: Mark | None = None
     """What our last load made; if that is what is loaded, nobody else had a hand in it."""
     hot_since: float | None = None
-    opened: bool = False
-    """Whether the model has ever been hot since the sidecar started."""
+    heated: Mark | None = None
+    """What was hot last, since the sidecar started."""
     lost: Verdict | None = None
     """Where the model went, until it is back in memory."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether the model has ever been hot since the sidecar started."""
+        return self.heated is not None
 
     @classmethod
     def new(cls, now: float) -> "Memory":

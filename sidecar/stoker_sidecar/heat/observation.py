@@ -124,6 +124,8 @@ class Traffic:
     """Requests that the runner has been given and not begun to answer, as far as bytes tell."""
     silent_seconds: float | None = None
     """How long the longest of them has been waiting for a byte."""
+    untaken: int = 0
+    """Connections of clients with bytes that the client has not taken yet."""
 
 
 # --- the GPUs -----------------------------------------------------------------------------------
@@ -255,3 +257,11 @@ class Observation:
     outcomes: tuple[Outcome, ...] = ()
     """What has ended since the last observation."""
     pull: PullProgress | None = None
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the model may be waiting for a client that does not take its answer.
+
+        Ollama then reads nothing more from the runner, which stands still for everybody.
+        """
+        return self.traffic is not None and self.traffic.untaken > 0

@@ -32,6 +32,12 @@ WARM_SECONDS = 600.0
 """How long a warm-up prompt may take. It is no deadline for slow machines, but an end."""
 
 
+WARM_TOKENS = 8
+"""So many warm it up, and tell how fast they come."""
+
+CANARY_TOKENS = 1
+
+
 @dataclass(frozen=True)
 class Action:
     """Something to be done now; what is under way is given up for it."""
@@ -41,6 +47,8 @@ class Action:
     """None: it takes as long as it takes. A load that is cut off is lost (P11)."""
     models: tuple[str, ...] = ()
     """What to unload, if it is not the model itself."""
+    tokens: int = 0
+    """The most that it may answer with, where it is asked."""
 
 
 def plan(case: Case) -> Action | None:
@@ -60,7 +68,7 @@ def plan(case: Case) -> Action | None:
         case HeatState.BLOCKED:
             return _try_again(case)
         case HeatState.WARMING:
-            return _when(case, case.memory.warm.not_before, Action(Deed.WARM, WARM_SECONDS))
+            return _when(case, case.memory.warm.not_before, _warm(case.memory))
         case HeatState.HOT | HeatState.SUSPECT:
             return _rearm(case) or _canary(case)
         case _:
@@ -69,6 +77,17 @@ def plan(case: Case) -> Action | None:
 
 def _when(case: Case, not_before: float, action: Action) -> Action | None:
     return action if case.now >= not_before else None
+
+
+def _warm(memory: Memory) -> Action:
+    """As many answers for each way to heat, but short ones for what was hot before.
+
+    A token proves that it answers. The others were to warm it up and to measure it, which waits
+    for a canary while clients wait for the gate.
+    """
+    heated, now = memory.heated, memory.proof.of
+    is_back = heated is not None and now is not None and heated.is_alike(now)
+    return Action(Deed.WARM, WARM_SECONDS, tokens=CANARY_TOKENS if is_back else WARM_TOKENS)
 
 
 def _is_pointless(case: Case) -> bool:
@@ -128,7 +147,8 @@ def _canary(case: Case) -> Action | None:
     hanging = waiting and memory.watch.is_idle(case.now) and quiet >= NOTHING_SECONDS
     if quiet < canary.idle_after_seconds and not hanging and not memory.proof.misses:
         return None
-    return Action(Deed.CANARY, canary.timeout_seconds)
+    tokens = CANARY_TOKENS if memory.proof.speed_known else WARM_TOKENS
+    return Action(Deed.CANARY, canary.timeout_seconds, tokens=tokens)
 
 
 # --- getting it unstuck -------------------------------------------------------------------------

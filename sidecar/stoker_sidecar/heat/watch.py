@@ -40,9 +40,9 @@ class Watch:
     bytes_to_clients: int | None = None
     pulled_bytes: int = 0
     worked_at: float = 0
-    """When the runner was last seen to do something: computing, or sending."""
+    """When the runner was last seen to do something: computing, or sending. Or to be held up."""
     computed_at: float = 0
-    """The same, without the GPU, which others may keep busy."""
+    """When it was last seen to compute, but for the GPU, which others may keep busy, or to send."""
     sent_at: float = 0
     """When a byte last came from the runner."""
     alive_at: float = 0
@@ -120,7 +120,7 @@ def _worked(watch: Watch, seen: Observation, own: Process | None, now: float) ->
         watch = replace(
             watch, sent_at=now, worked_at=now, computed_at=now, runner_bytes=traffic.runner_bytes
         )
-    if gpus and gpus.busy:
+    if (gpus and gpus.busy) or seen.is_held_up:
         watch = replace(watch, worked_at=now)
     if own and now - watch.cpu_at >= CPU_WINDOW_SECONDS:
         share = (own.cpu_seconds - watch.cpu_seconds) / (now - watch.cpu_at)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bed.ollama import running
+from bed.ollama import OllamaServer, ollama_program, running
 from contract.simulator.serving import Simulation, SimulatorServer
 from nvml.library import stub_folder
 from stoker_api.wire import GPUS_FILE, HANDS_FIFO
@@ -25,20 +25,15 @@ from support.waiting import wait_for
 MODEL = "llama3.2"
 
 
-class Container(SimulatorServer):
-    """The ollama container: the entry script, and the simulator where the image has Ollama."""
+class _ByScript(OllamaServer):
+    """An Ollama that is started by its entry script, as in the ollama container."""
 
-    def __init__(self, home: Path, options: tuple[str, ...], settings: Mapping[str, str]) -> None:
-        self.hands = home / "hands"
-        self.hands.mkdir()
-        # The script takes no options for Ollama, no more than in a pod.
-        environment = {"STOKER_SIMULATOR": shlex.join(options), HANDS_VARIABLE: str(self.hands)}
-        super().__init__(home, {**settings, **environment}, ())
+    hands: Path
+    program_folder: Path
 
     def command(self) -> list[str]:
-        folder = self._program.parent
-        path = f"PATH={folder}:{os.environ['PATH']}"
-        return ["env", "-C", str(folder), path, "/bin/sh", "-uc", SCRIPT]
+        path = f"PATH={self.program_folder}:{os.environ['PATH']}"
+        return ["env", "-C", str(self.program_folder), path, "/bin/sh", "-uc", SCRIPT]
 
     def start(self) -> None:
         super().start()
@@ -50,6 +45,28 @@ class Container(SimulatorServer):
         assert self._process is not None
         self._process.wait(timeout=60)
         self.start()
+
+
+class Container(_ByScript, SimulatorServer):
+    """The ollama container: the entry script, and the simulator where the image has Ollama."""
+
+    def __init__(self, home: Path, options: tuple[str, ...], settings: Mapping[str, str]) -> None:
+        self.hands = home / "hands"
+        self.hands.mkdir()
+        # The script takes no options for Ollama, no more than in a pod.
+        environment = {"STOKER_SIMULATOR": shlex.join(options), HANDS_VARIABLE: str(self.hands)}
+        super().__init__(home, {**settings, **environment}, ())
+        self.program_folder = self._program.parent
+
+
+class RealContainer(_ByScript):
+    """The same, with the real Ollama."""
+
+    def __init__(self, home: Path) -> None:
+        self.hands = home / "hands"
+        self.hands.mkdir()
+        super().__init__(home, {HANDS_VARIABLE: str(self.hands)})
+        self.program_folder = ollama_program().parent
 
 
 class Pod:

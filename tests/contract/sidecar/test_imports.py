@@ -8,7 +8,7 @@ import pytest
 
 LOAD = """
 import json, sys
-import stoker_sidecar.app, stoker_sidecar.flags, stoker_sidecar.logs
+import stoker_api.logs, stoker_sidecar.app, stoker_sidecar.flags
 print(json.dumps(list(sys.modules)))
 """
 

@@ -64,6 +64,7 @@ TO: dict[str, Any] = {
     "storage.insecureRegistry": True,
     "storage.pullPolicy": "Always",
     "storage.volumeClaim.size": "60Gi",
+    "storage.volumeClaim.whenDeleted": "Delete",
     "routing.service.type": "LoadBalancer",
     "routing.service.port": 80,
     "routing.service.annotations": {"example.com/lb": "internal"},
@@ -125,6 +126,7 @@ BESIDE: dict[str, Json] = {field: GPU for field in TO if field.startswith("gpu."
     "heartbeat.stall": GPU,
     "gate.shutOn": GPU,
     "storage.volumeClaim.size": CLAIM,
+    "storage.volumeClaim.whenDeleted": CLAIM,
     "storage.existingClaim": FILLED,
     "storage.readOnly": FILLED,
 }
@@ -150,7 +152,7 @@ def nested(path: str, value: Any) -> Json:
 
 def parts(spec: Json) -> tuple[Manifest, Manifest, list[Manifest]]:
     """The pod template, heat.json's ConfigMap, and all else."""
-    objects = desired(resource(spec), SETTINGS)
+    objects = desired(resource(spec, uid="1"), SETTINGS)
     deployment = next(each for each in objects if each["kind"] == "Deployment")
     template = deployment["spec"].pop("template")
     heat = next(each for each in objects if each["kind"] == "ConfigMap")

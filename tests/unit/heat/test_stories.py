@@ -9,7 +9,15 @@ from stoker_api import wire
 from stoker_api.reasons import Reason
 from stoker_api.wire import HeatState
 from stoker_sidecar.heat import Wanted
-from stoker_sidecar.heat.observation import Deed, Fault, Life, Process, Processes, PullProgress
+from stoker_sidecar.heat.observation import (
+    Deed,
+    Fault,
+    Life,
+    Loaded,
+    Process,
+    Processes,
+    PullProgress,
+)
 from support.stories import (
     ANSWERED,
     DIGEST,
@@ -71,6 +79,54 @@ def test_next_to_a_hot_ollama_it_proves_heat_and_opens_without_loading() -> None
     story = Story.hot()
     story.passes(60)
     assert Deed.LOAD not in story.deeds
+
+
+def test_what_was_hot_before_has_to_give_as_many_answers_and_only_short_ones() -> None:
+    story = Story(seen=IN_MEMORY)
+    story.after(0.5)
+    story.after(0.1, ANSWERED)
+    story.after(0.1, ANSWERED)
+    assert tokens_asked(story) == [(Deed.WARM, 8), (Deed.WARM, 8)]
+    story.steps.clear()
+    lose_and_load(story)
+    story.after(0.1, done(Deed.WARM, first_token_seconds=0.1))
+    assert not story.last.gate.open
+    assert story.after(0.1, done(Deed.WARM, first_token_seconds=0.1)).gate.open
+    assert tokens_asked(story) == [(Deed.WARM, 1), (Deed.WARM, 1)]
+
+
+def test_how_fast_it_is_after_it_was_lost_is_measured_once_it_is_hot_again() -> None:
+    story = Story.hot()
+    lose_and_load(story)
+    for _ in range(2):
+        story.after(0.1, done(Deed.WARM, first_token_seconds=0.1))
+    story.steps.clear()
+    story.passes(11)
+    story.after(0.2, done(Deed.CANARY, first_token_seconds=0.1, tokens_per_second=40))
+    story.passes(11)
+    assert tokens_asked(story) == [(Deed.CANARY, 8), (Deed.CANARY, 1)]
+
+
+def test_other_weights_are_warmed_up_like_new_ones() -> None:
+    story = Story.hot()
+    story.after(0.5, server=story.server(stored=replace(STORED, digest=OTHER_DIGEST)))
+    lose_and_load(story, replace(LOADED, digest=OTHER_DIGEST))
+    assert tokens_asked(story) == [(Deed.WARM, 8)]
+
+
+def tokens_asked(story: Story) -> list[tuple[Deed, int]]:
+    """The questions so far, and how long the answers may be."""
+    actions = [each.action for each in story.steps if each.action]
+    return [(each.deed, each.tokens) for each in actions if each.tokens]
+
+
+def lose_and_load(story: Story, loaded: Loaded = LOADED) -> None:
+    """The runner crashes, and another one holds this."""
+    story.after(0.5, processes=GONE, server=story.server(loaded=()))
+    story.passes(1)
+    assert story.deeds[-1] == Deed.LOAD
+    back = replace(GONE, runner=NEW_RUNNER)
+    story.after(0.5, done(Deed.LOAD), processes=back, server=story.server(loaded=(loaded,)))
 
 
 def test_good_answers_count_in_a_row_on_the_way_to_heat() -> None:
@@ -462,6 +518,29 @@ def test_a_request_in_which_nothing_happens_is_a_dead_lock() -> None:
     assert story.deeds == [Deed.KILL]
 
 
+def test_a_client_that_does_not_read_is_told_of_and_is_no_dead_lock() -> None:
+    story = Story.hot()
+    story.after(0.5, traffic=story.traffic(busy=2, runner_requests=1, untaken=1))
+    story.passes(300)
+    assert not story.deeds
+    assert story.last.gate.open
+    assert "A client does not take its answer" in story.last.findings[0]
+
+    story.after(0.5, traffic=story.traffic(untaken=0))
+    assert story.last.gate.open
+    assert not story.last.findings
+    story.passes(3)
+    assert story.reason == Reason.DEADLOCKED
+
+
+def test_a_keep_alive_that_is_over_while_a_client_does_not_read_is_no_reason_to_leave() -> None:
+    story = Story.hot(seen=replace(IN_MEMORY, traffic=replace(QUIET, busy=1, untaken=1)))
+    over = replace(LOADED, expires_in_seconds=-5)
+    story.after(0.5, server=story.server(loaded=(over,)))
+    story.passes(20)
+    assert story.last.gate.open
+
+
 def test_a_long_prompt_on_a_cpu_is_no_hang_however_long_it_takes() -> None:
     story = Story.hot()
     story.after(0.5, traffic=story.traffic(busy=1, runner_requests=1))
@@ -520,6 +599,16 @@ def test_a_canary_is_sent_only_in_quiet_times() -> None:
     story.after(0.2, done(Deed.CANARY, first_token_seconds=0.1))
     story.passes(9)
     assert story.deeds == [Deed.CANARY]
+
+
+def test_what_is_said_of_a_hot_model_does_not_change_with_each_answer() -> None:
+    story = Story.hot()
+    said = story.memory.verdict.message
+    assert "its first token took 150 ms" in said
+    for _ in range(5):
+        story.passes(11)
+        story.after(0.2, done(Deed.CANARY, first_token_seconds=0.9))
+    assert story.last.gate.message == said
 
 
 def test_a_canary_is_sent_soon_when_a_request_hangs_elsewhere() -> None:

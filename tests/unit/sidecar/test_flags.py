@@ -170,6 +170,52 @@ MEANINGLESS: dict[str, tuple[list[str], dict[str, str], str]] = {
         {},
         "--gpu-memory-budget-bytes needs a GPU: say with --gpus how many there are",
     ),
+    "a loss that nothing defines: slow": (
+        ["--gate-shut-on", "Latency"],
+        {},
+        (
+            "--gate-shut-on Latency needs a target to be slower than: say"
+            " --warmup-target-first-token-seconds"
+        ),
+    ),
+    "a loss that nothing defines: a share on the GPU": (
+        ["--gpus", "1", "--gate-shut-on", "Offload"],
+        {},
+        "--gate-shut-on Offload needs a share to fall below: say --gpu-min-offload-ratio",
+    ),
+    "a loss that nothing defines: a budget": (
+        ["--gate-shut-on", "Budget"],
+        {},
+        "--gate-shut-on Budget needs a budget to be over: say --gpu-memory-budget-bytes",
+    ),
+    "a block over no budget": (
+        ["--gpus", "1", "--gpu-on-over-budget", "Block"],
+        {},
+        "--gpu-on-over-budget Block needs a budget: say --gpu-memory-budget-bytes",
+    ),
+    "an API without a way to it": (
+        ["--routing-apis", "openai"],
+        {},
+        "--routing-apis needs a way to follow: say --routing-service-url",
+    ),
+    "a GPU's number without GPUs": (
+        ["--gpu-device", "0"],
+        {},
+        "--gpu-device needs a GPU: say with --gpus how many there are",
+    ),
+    "a process that is not looked at": (
+        ["--ollama-pid", "7", "--no-processes"],
+        {},
+        "--ollama-pid has no effect with --no-processes: leave it out",
+    ),
+    "silence that cannot be seen": (
+        ["--heartbeat-stall-seconds", "60", "--ollama", "http://elsewhere:11434"],
+        {},
+        (
+            "--heartbeat-stall-seconds has no effect with an Ollama on another machine, where"
+            " silence cannot be seen"
+        ),
+    ),
     "a setting beside a file of settings": (
         ["--heat-file", "heat.json", "--warmup-consecutive", "3"],
         {},

@@ -232,3 +232,13 @@ def test_a_number_that_was_told_counts_once(machine: Machine) -> None:
     machine.start(10, "sleep 1", started=8)
     machine.serve(20)
     assert pids(view.look(WEIGHTS, search=True)) == (20, None, set())
+
+
+def test_a_process_that_was_told_and_is_not_there_is_said_and_searched_for(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.serve(10)
+    view = machine.view(server_pid=99)
+    assert pids(view.look(WEIGHTS)) == (10, None, set())
+    assert "there is no process 99" in (view.told_wrong or "")
+    assert caplog.messages == ["wrong process told"]

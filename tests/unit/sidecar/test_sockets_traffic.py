@@ -89,6 +89,11 @@ def test_clients_are_counted_open_and_busy() -> None:
     assert (traffic.open, traffic.busy) == (2, 1)
 
 
+def test_clients_that_have_not_taken_their_bytes_are_counted() -> None:
+    slow = of_client(received=9, delivered=9, unsent=345_596)
+    assert entered(slow, of_client(received=9, delivered=9)).untaken == 1
+
+
 def test_the_sidecars_own_connections_are_nobodys() -> None:
     own = connection(local_port=50_000, remote_port=SERVER, inode=77)
     its_other_end = connection(local_port=SERVER, remote_port=50_000, received=9)

@@ -62,8 +62,12 @@ def judge(case: Case) -> Verdict:
 
 
 def _hot(case: Case) -> Verdict:
+    if case.memory.verdict.reason is Reason.HOT:
+        # What was true when the gate opened. A sentence with the newest figure would be another one
+        # after each canary, and each of them a write to the API server.
+        return case.memory.verdict
     token = case.memory.proof.first_token_seconds
-    measured = f"; its first token takes {span(token)}" if token is not None else ""
+    measured = f"; its first token took {span(token)}" if token is not None else ""
     return say(
         HeatState.HOT, Reason.HOT, f"{case.wanted.pod.model} is loaded and answers{measured}"
     )

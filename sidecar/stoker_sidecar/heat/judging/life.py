@@ -88,6 +88,18 @@ def deadlocked(case: Case) -> Verdict | None:
     )
 
 
+def held_up(case: Case) -> str | None:
+    """That a client keeps the model from computing, in a sentence."""
+    lasts = case.lasts(case.memory.watch.computed_at)
+    busy = case.seen.gpus is not None and case.seen.gpus.busy
+    if not case.seen.is_held_up or busy or lasts < NOTHING_SECONDS:
+        return None
+    return (
+        f"A client does not take its answer, and nothing has been computed for {span(lasts)}: until"
+        " it does, or hangs up, Ollama may keep others waiting"
+    )
+
+
 def stalled(case: Case) -> Verdict | None:
     stall = case.wanted.heat.heartbeat.stall_seconds
     lasts = case.lasts(case.memory.watch.silent_since)

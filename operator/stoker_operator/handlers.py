@@ -1,0 +1,123 @@
+"""kopf: tells of every change of an LLMDeployment, and does nothing else.
+
+No change handlers, timers or daemons: they would write annotations and finalizers onto what they
+watch. The operator runs kopf in a thread of its own, because at its end kopf cancels every task of
+its event loop that is younger than itself.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import kopf
+
+from stoker_api.wire import DOMAIN
+from stoker_operator.credentials import Connection
+from stoker_operator.world import RESOURCE, Change
+
+LISTED_AT_ONCE = 500
+
+
+class _Forgetful(kopf.DiffBaseStorage):
+    """Keeps no copy of objects to compare them with: there are no change handlers."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Never."""
+
+
+def registry(
+    tell: Callable[[Change], None], connection: Callable[[], Awaitable[Connection]]
+) -> kopf.OperatorRegistry:
+    """The handlers: one that signs in, and one that passes on."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def sign_in(**_: Any) -> kopf.ConnectionInfo:
+        return _connection_info(await connection())
+
+    @kopf.on.event(DOMAIN, "v1alpha1", "llmdeployments", registry=handlers)
+    def pass_on(event: kopf.RawEvent, **_: Any) -> None:
+        tell(Change(RESOURCE, dict(event["object"]), gone=event["type"] == "DELETED"))
+
+    return handlers
+
+
+def quieten() -> None:
+    """Kopf logs what goes wrong alone; that its thread hears no signals is no such thing."""
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+
+
+def settings() -> kopf.OperatorSettings:
+    """The settings of an onlooker: it writes nothing, and looks for nothing but LLMDeployments."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True  # leadership is a Lease, taken before kopf starts
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    chosen.watching.chunk_size = LISTED_AT_ONCE
+    chosen.persistence.diffbase_storage = _Forgetful()
+    chosen.queueing.idle_timeout = 1.0
+    chosen.networking.request_timeout = 30.0
+    return chosen
+
+
+class Listening(threading.Thread):
+    """kopf, in its own thread with its own event loop, until it is told to stop."""
+
+    def __init__(
+        self,
+        handlers: kopf.OperatorRegistry,
+        namespaces: Collection[str],
+        on_end: Callable[[], None],
+    ) -> None:
+        super().__init__(name="kopf", daemon=True)
+        self._handlers = handlers
+        self._namespaces = tuple(namespaces)
+        self._on_end = on_end
+        self._told_to_stop = threading.Event()
+        self.error: Exception | None = None
+        """Why it has ended without being told to."""
+
+    def stop(self) -> None:
+        """Asks it to end; it takes a moment."""
+        self._told_to_stop.set()
+
+    def run(self) -> None:
+        quieten()
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=self._handlers,
+                    settings=settings(),
+                    # Unused without peering; to find one of its own it would ask DNS, and wait.
+                    identity="stoker",  # type: ignore[arg-type]
+                    namespaces=self._namespaces,
+                    clusterwide=not self._namespaces,
+                    stop_flag=self._told_to_stop,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            self.error = error
+        finally:
+            self._on_end()
+
+
+def _connection_info(found: Connection) -> kopf.ConnectionInfo:
+    return kopf.ConnectionInfo(
+        server=found.server,
+        ca_path=found.ca_file,
+        certificate_path=found.certificate_file,
+        private_key_path=found.key_file,
+        scheme=found.scheme,
+        token=found.token,
+        insecure=found.insecure,
+        proxy_url=found.proxy,
+    )

@@ -1,0 +1,275 @@
+"""The operator as a whole: puts its parts together, runs them, and takes them down again."""
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from prometheus_client import CollectorRegistry
+
+from stoker_api.resource import API_VERSION, KIND
+from stoker_api.wire import LABEL_LLMDEPLOYMENT
+from stoker_operator import handlers, site
+from stoker_operator.api_errors import ClusterError
+from stoker_operator.cluster import Cluster, Limits
+from stoker_operator.credentials import Access
+from stoker_operator.desired import Settings
+from stoker_operator.errors import StokerError
+from stoker_operator.lease import Candidate, Leadership
+from stoker_operator.making import Making
+from stoker_operator.measures import Measures
+from stoker_operator.metrics import WorldCollector
+from stoker_operator.queue import WorkQueue
+from stoker_operator.reconcile import Reconciler
+from stoker_operator.recorder import Recorder
+from stoker_operator.sidecars import Sidecars
+from stoker_operator.telling import Telling
+from stoker_operator.watching import Look, Watcher
+from stoker_operator.world import POD, Change, Key, World
+
+_log = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 10.0
+"""For passes that are under way when the operator is told to stop."""
+_HUNG_SECONDS = 120.0
+"""No pass takes as long: each of its requests has a time-out."""
+
+_NO_KIND_SECONDS = 5.0
+_CONNECTIONS = 100
+"""Enough for every watch and all passes; the API server answers them over few more threads."""
+_LEASE = "stoker-operator"
+T = TypeVar("T")
+
+_KINDS = {
+    "ConfigMap": "v1",
+    "Deployment": "apps/v1",
+    "PersistentVolumeClaim": "v1",
+    POD: "v1",
+    "PodDisruptionBudget": "policy/v1",
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+}
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How the operator was told to run."""
+
+    settings: Settings
+    access: Access
+    namespaces: tuple[str, ...] = ()
+    """None: all of them."""
+    lease_namespace: str | None = None
+    """Where the Lease is; None: there is no other replica."""
+    reads_sidecars: bool = True
+    listen: tuple[str, int] = ("0.0.0.0", 8080)  # noqa: S104 - the kubelet and Prometheus ask
+    workers: int = 8
+
+
+async def run(orders: Orders) -> None:
+    """Works until SIGTERM or SIGINT; an error where it cannot go on."""
+    told_to_stop = _told_to_stop()
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(
+            Cluster.connect(access=orders.access, limits=Limits(connections=_CONNECTIONS))
+        )
+        operator = Operator(orders, cluster)
+        registry = CollectorRegistry()
+        operator.register(registry)
+        port = await stack.enter_async_context(
+            site.serving(orders.listen, registry, operator.is_live, operator.is_ready)
+        )
+        _log.info("operator started", extra={"port": port, "identity": operator.identity})
+        async with _task(operator.lead()) as leading, _task(told_to_stop.wait()) as stopping:
+            await asyncio.wait((leading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if leading.done():
+                await leading
+    _log.info("operator stopped")
+
+
+class Operator:
+    """The work itself, done by the replica that leads."""
+
+    def __init__(self, orders: Orders, cluster: Cluster) -> None:
+        # Unique, so that no process takes the Lease of its predecessor in the same pod for its own.
+        self.identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        self._orders = orders
+        self._cluster = cluster
+        self._world = World()
+        self._queue = WorkQueue()
+        self._watchers: list[Watcher] = []
+        self._leads = False
+        self._kopf_has_ended = asyncio.Event()
+
+    def register(self, registry: CollectorRegistry) -> None:
+        """Has its figures among the metrics."""
+        self._measures = Measures(registry)
+        registry.register(
+            WorldCollector(self._world, lambda: self._queue.figures, lambda: self._leads)
+        )
+
+    def is_live(self) -> str | None:
+        """What only a restart can mend."""
+        seconds = self._queue.figures.longest_pass_seconds
+        return f"a pass hangs for {seconds:.0f} s" if seconds > _HUNG_SECONDS else None
+
+    def is_ready(self) -> str | None:
+        """What keeps it from its work; a replica that waits to lead is ready to."""
+        blind = [each for each in self._watchers if not each.has_listed.is_set()]
+        return next((each.trouble or "still reading what there is" for each in blind), None)
+
+    async def lead(self) -> None:
+        """Waits until it may lead, and works while it does; ends only by an error."""
+        if self._orders.lease_namespace is None:
+            await self._work()
+            return
+        who = Candidate(self._orders.lease_namespace, _LEASE, self.identity)
+        async with Leadership(self._cluster, who).held() as lost, _task(self._work()) as work:
+            await asyncio.wait((work, lost), return_when=asyncio.FIRST_COMPLETED)
+            await (lost if lost.done() else work)
+
+    async def _work(self) -> None:
+        await self._until_there_is_a_kind()
+        async with AsyncExitStack() as stack:
+            self._watchers = [
+                Watcher(self._cluster, look, self._seen, self._wake_all) for look in self._looks()
+            ]
+            for watcher in self._watchers:
+                await stack.enter_async_context(_task(watcher.run()))
+            # A pass that knew but half of what there is would look for the rest.
+            for watcher in self._watchers:
+                await watcher.has_listed.wait()
+            listening = await stack.enter_async_context(self._listening())
+            reconciler = await stack.enter_async_context(self._reconciler())
+            await stack.enter_async_context(self._passes(reconciler))
+            self._leads = True
+            try:
+                await self._kopf_has_ended.wait()
+            finally:
+                self._leads = False
+            raise StokerError(f"kopf has ended: {listening.error}") from listening.error
+
+    async def _until_there_is_a_kind(self) -> None:
+        """Without the CustomResourceDefinition there is nothing to do; kopf would not say so."""
+        while KIND not in await self._known_kinds():
+            _log.warning(
+                "no LLMDeployments here",
+                extra={
+                    "sentence": "the API server does not know the kind: install it with"
+                    " `stoker crd | kubectl apply --server-side -f -`"
+                },
+            )
+            await asyncio.sleep(_NO_KIND_SECONDS)
+
+    async def _known_kinds(self) -> set[str]:
+        while True:
+            try:
+                return await self._cluster.kinds(API_VERSION)
+            except ClusterError as error:
+                _log.warning("cannot begin", extra={"sentence": str(error)})
+                await asyncio.sleep(1)
+
+    @asynccontextmanager
+    async def _passes(self, reconciler: Reconciler) -> AsyncIterator[None]:
+        """Passes are made while the block lasts; those under way at its end are finished."""
+        async with _task(
+            self._queue.run(self._process(reconciler), self._orders.workers)
+        ) as making:
+            try:
+                yield
+            finally:
+                self._queue.stop(_GRACE_SECONDS)
+                await asyncio.wait((making,))
+
+    def _looks(self) -> list[Look]:
+        return [
+            Look(api_version, kind, namespace, LABEL_LLMDEPLOYMENT)
+            for kind, api_version in self._kinds().items()
+            for namespace in self._orders.namespaces or (None,)
+        ]
+
+    def _kinds(self) -> dict[str, str]:
+        settings = self._orders.settings
+        more = {
+            "NetworkPolicy": "networking.k8s.io/v1" if settings.network_policy else "",
+            "PodMonitor": "monitoring.coreos.com/v1" if settings.pod_monitor else "",
+        }
+        return _KINDS | {kind: version for kind, version in more.items() if version}
+
+    def _seen(self, change: Change) -> None:
+        key = self._world.see(change)
+        if key is not None:
+            self._queue.add(key)
+
+    def _wake_all(self) -> None:
+        for key in self._world.keys():  # noqa: SIM118 - it is no mapping
+            self._queue.add(key)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[handlers.Listening]:
+        """Hears of LLMDeployments, from kopf's thread."""
+        loop = asyncio.get_running_loop()
+
+        def tell(change: Change) -> None:
+            loop.call_soon_threadsafe(self._seen, change)
+
+        def on_end() -> None:
+            loop.call_soon_threadsafe(self._kopf_has_ended.set)
+
+        listening = handlers.Listening(
+            handlers.registry(tell, self._orders.access.connection),
+            self._orders.namespaces,
+            on_end,
+        )
+        listening.start()
+        try:
+            yield listening
+        finally:
+            listening.stop()
+            await asyncio.to_thread(listening.join, _GRACE_SECONDS)
+
+    @asynccontextmanager
+    async def _reconciler(self) -> AsyncIterator[Reconciler]:
+        cluster, world, measures = self._cluster, self._world, self._measures
+        async with Sidecars() as sidecars:
+            yield Reconciler(
+                world,
+                Making(cluster, world, self._orders.settings, measures),
+                Telling(cluster, world, Recorder(cluster, self.identity), measures),
+                sidecars if self._orders.reads_sidecars else None,
+                measures,
+            )
+
+    def _process(self, reconciler: Reconciler) -> Callable[[Key], Awaitable[None]]:
+        async def process(key: Key) -> None:
+            again = await reconciler.reconcile(key, datetime.now(UTC))
+            if again is not None:
+                self._queue.add_after(key, again)
+
+        return process
+
+
+def _told_to_stop() -> asyncio.Event:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    return told
+
+
+@asynccontextmanager
+async def _task(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Done beside the block, and at its end no more."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

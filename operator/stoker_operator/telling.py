@@ -1,0 +1,77 @@
+"""Tells people: the status of an LLMDeployment, and events on it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from stoker_operator.api_errors import ApiError, ConflictError
+from stoker_operator.cluster import Cluster
+from stoker_operator.desired import Manifest
+from stoker_operator.making import LeftError
+from stoker_operator.measures import Measures
+from stoker_operator.observed import Observed
+from stoker_operator.recorder import Recorder
+from stoker_operator.world import RESOURCE, Change, Key, World
+
+PACE = timedelta(seconds=2)
+"""So far apart are two writes of a status that says nothing that somebody waits for."""
+
+_NOT_FOUND = 404
+
+
+class Telling:
+    """Writes what is new, and nothing else."""
+
+    def __init__(
+        self, cluster: Cluster, world: World, recorder: Recorder, measures: Measures
+    ) -> None:
+        self._cluster = cluster
+        self._world = world
+        self._recorder = recorder
+        self._measures = measures
+        self._told_at: dict[Key, datetime] = {}
+
+    def forget(self, key: Key) -> None:
+        """Nothing more will be told of it."""
+        self._told_at.pop(key, None)
+
+    async def tell(self, body: Manifest, found: Observed, now: datetime) -> float | None:
+        """Writes the status if it says anything new; in how many seconds to look again."""
+        status, said = found.status.as_json(), body.get("status") or {}
+        if status == said:
+            return found.look_again_seconds
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        told_at = self._told_at.get(key)
+        if told_at and now - told_at < PACE and _matters(status) == _matters(said):
+            return (PACE - (now - told_at)).total_seconds()
+        await self._write(body, status)
+        self._told_at[key] = now
+        await self._recorder.record(body, found.events, now)
+        return found.look_again_seconds
+
+    async def _write(self, body: Manifest, status: Mapping[str, Any]) -> None:
+        metadata = {name: body["metadata"][name] for name in ("name", "namespace", "uid")}
+        ours = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata}
+        try:
+            written = await self._cluster.apply({**ours, "status": status}, subresource="status")
+        except ConflictError:
+            raise LeftError from None  # another has this name by now
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                raise LeftError from None
+            self._measures.applied(RESOURCE, "error")
+            raise
+        self._measures.applied(RESOURCE, "ok")
+        self._world.see(Change(RESOURCE, written))
+
+
+def _matters(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """What somebody may be waiting for, `kubectl wait` for one."""
+    conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
+    return (
+        status.get("observedGeneration"),
+        status.get("phase"),
+        status.get("hotReplicas"),
+        conditions,
+    )

@@ -1,0 +1,138 @@
+"""A view of all objects of one kind that misses nothing, also not what went while nobody looked.
+
+kopf's own watch starts anew with a list after a gap, and never tells of what has gone in between: a
+child that was deleted then would be thought there for ever. Here the list is compared with what was
+known.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stoker_operator.api_errors import ApiError, ClusterError
+from stoker_operator.cluster import Cluster
+from stoker_operator.desired import Manifest
+from stoker_operator.world import Change
+
+_log = logging.getLogger(__name__)
+
+_NOT_FOUND = 404
+_GONE = 410
+_NOT_SERVED_SECONDS = 30.0
+_PAUSES_SECONDS = (0.1, 0.5, 1.0)
+"""Between attempts while the API server cannot be reached. Short: it is one request."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is looked at."""
+
+    api_version: str
+    kind: str
+    namespace: str | None
+    """None: every one."""
+    selector: str
+
+
+class Watcher:
+    """Tells of every object there is, of every change, and of every end."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        look: Look,
+        tell: Callable[[Change], None],
+        on_return: Callable[[], None],
+    ) -> None:
+        self._cluster = cluster
+        self._look = look
+        self._tell = tell
+        self._on_return = on_return
+        """Called when the API server is back: what failed meanwhile need not wait any longer."""
+        self._known: dict[tuple[str, str], Manifest] = {}
+        self._failures = 0
+        self.has_listed = asyncio.Event()
+        self.trouble: str | None = None
+        """Why it sees nothing at the moment."""
+
+    async def run(self) -> None:
+        """Looks until it is cancelled, whatever happens to the API server."""
+        while True:
+            try:
+                version = await self._list()
+                self._has_answered()
+                await self._follow(version)
+            except ApiError as error:
+                if error.status == _NOT_FOUND:
+                    await self._wait_for_the_kind(error)
+                elif error.status != _GONE:  # then the next list is all that is needed
+                    self._has_failed(error)
+            except ClusterError as error:
+                self._has_failed(error)
+            await asyncio.sleep(_PAUSES_SECONDS[min(self._failures, len(_PAUSES_SECONDS) - 1)])
+
+    def _has_answered(self) -> None:
+        self.has_listed.set()
+        self.trouble = None
+        if self._failures:
+            self._failures = 0
+            self._on_return()
+
+    def _has_failed(self, error: ClusterError) -> None:
+        self._failures += 1
+        said, self.trouble = self.trouble, f"cannot watch {self._look.kind}s: {error}"
+        level = logging.DEBUG if said == self.trouble else logging.WARNING
+        _log.log(level, "cannot watch", extra={"kind": self._look.kind, "sentence": str(error)})
+
+    async def _wait_for_the_kind(self, error: ClusterError) -> None:
+        """There are no objects of a kind that the API server does not know (PodMonitor)."""
+        self._has_failed(error)
+        self.has_listed.set()
+        await asyncio.sleep(_NOT_SERVED_SECONDS)
+
+    async def _list(self) -> str:
+        """Tells of all there is, and of what was known and is no more; the version of the list."""
+        look, missing, version = self._look, dict(self._known), ""
+        async for page in self._cluster.pages(
+            look.api_version, look.kind, look.namespace, look.selector
+        ):
+            version = page["metadata"]["resourceVersion"]
+            for found in page.get("items") or []:
+                # A list says only once what its items are.
+                whole = {"apiVersion": look.api_version, "kind": look.kind, **found}
+                missing.pop(self._take(whole), None)
+        for name, metadata in missing.items():
+            del self._known[name]
+            last = {"metadata": metadata | {"resourceVersion": version}}
+            self._tell(Change(look.kind, last, gone=True))
+        return version
+
+    async def _follow(self, version: str) -> None:
+        """Tells of changes since then, over as many requests as that takes."""
+        look = self._look
+        while True:
+            async for event in self._cluster.watch(
+                look.api_version, look.kind, look.namespace, look.selector, version
+            ):
+                found = event["object"]
+                version = found["metadata"]["resourceVersion"]
+                match event["type"]:
+                    case "ADDED" | "MODIFIED":
+                        self._take(found)
+                    case "DELETED":
+                        self._known.pop(_name(found), None)
+                        self._tell(Change(look.kind, found, gone=True))
+            await asyncio.sleep(_PAUSES_SECONDS[0])
+
+    def _take(self, found: Manifest) -> tuple[str, str]:
+        name, metadata = _name(found), found["metadata"]
+        self._known[name] = {
+            each: metadata[each] for each in ("name", "namespace", "labels") if each in metadata
+        }
+        self._tell(Change(self._look.kind, found))
+        return name
+
+
+def _name(found: Manifest) -> tuple[str, str]:
+    return found["metadata"]["namespace"], found["metadata"]["name"]

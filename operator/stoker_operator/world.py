@@ -1,0 +1,141 @@
+"""What the watches have told: each LLMDeployment, what it has, and its pods.
+
+Everything that a pass needs to know, kept small (as JSON, without what nobody reads), so that a
+thousand LLMDeployments take some MiB. It decides nothing but one thing: whom a change concerns.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stoker_api.wire import LABEL_LLMDEPLOYMENT
+from stoker_operator.desired import Manifest
+
+Key = tuple[str, str]
+"""Namespace and name of an LLMDeployment."""
+
+POD = "Pod"
+RESOURCE = "LLMDeployment"
+
+_Name = tuple[str, str]
+"""Kind and name of an object that an LLMDeployment has."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object as it is now, or was when it went."""
+
+    kind: str
+    body: Manifest
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An object as it was at a version; gone ones are remembered by nobody."""
+
+    version: int
+    packed: bytes
+
+    def body(self) -> Manifest:
+        body: Manifest = json.loads(self.packed)
+        return body
+
+
+class World:
+    """The newest that is known of every object."""
+
+    def __init__(self) -> None:
+        self._resources: dict[Key, _Known] = {}
+        self._objects: dict[Key, dict[_Name, _Known]] = {}
+
+    def see(self, change: Change) -> Key | None:
+        """Takes in a change; the LLMDeployment that it concerns, if it is news."""
+        kind, body = change.kind, change.body
+        key = _key(kind, body)
+        if key is None:
+            return None
+        if kind == RESOURCE:
+            return key if _put(self._resources, key, _known(body), gone=change.gone) else None
+        mine = self._objects.setdefault(key, {})
+        name = (kind, str(body["metadata"]["name"]))
+        changed = _put(mine, name, _known(_needed(kind, body)), gone=change.gone)
+        if not mine:
+            del self._objects[key]
+        return key if changed else None
+
+    def keys(self) -> list[Key]:
+        """The LLMDeployments there are."""
+        return list(self._resources)
+
+    def resource(self, key: Key) -> Manifest | None:
+        """An LLMDeployment as the API server has it."""
+        known = self._resources.get(key)
+        return None if known is None else known.body()
+
+    def objects(self, key: Key) -> dict[tuple[str, str], Manifest]:
+        """What it has, by kind and name, without its pods."""
+        mine = self._objects.get(key, {})
+        return {name: known.body() for name, known in mine.items() if name[0] != POD}
+
+    def pods(self, key: Key) -> tuple[Manifest, ...]:
+        """Its pods, in the order of their names."""
+        mine = self._objects.get(key, {})
+        return tuple(mine[name].body() for name in sorted(mine) if name[0] == POD)
+
+    def size(self) -> tuple[int, int]:
+        """How many objects are known, and how many bytes they are kept in."""
+        kept = [known for each in self._all() for known in each.values()]
+        return len(kept), sum(len(known.packed) for known in kept)
+
+    def _all(self) -> Iterator[dict[Key, _Known] | dict[_Name, _Known]]:
+        yield self._resources
+        yield from self._objects.values()
+
+
+def _key(kind: str, body: Manifest) -> Key | None:
+    metadata = body["metadata"]
+    name = metadata["name"]
+    if kind != RESOURCE:
+        name = (metadata.get("labels") or {}).get(LABEL_LLMDEPLOYMENT)
+    return (str(metadata["namespace"]), str(name)) if name else None
+
+
+def _put(kept: dict[Key, _Known], name: Key, now: _Known, *, gone: bool) -> bool:
+    """Whether that was news. What was written may be known before the watch tells of it."""
+    before = kept.get(name)
+    if before is not None and now.version < before.version:
+        return False
+    if gone:
+        return kept.pop(name, None) is not None
+    kept[name] = now
+    return before is None or before.packed != now.packed
+
+
+_OF_A_POD = (
+    "conditions",
+    "containerStatuses",
+    "initContainerStatuses",
+    "message",
+    "phase",
+    "podIP",
+    "reason",
+)
+_UNREAD = ("managedFields", "resourceVersion")
+
+
+def _needed(kind: str, body: Manifest) -> Manifest:
+    if kind != POD:
+        return body
+    status = body.get("status") or {}
+    return {
+        "metadata": body["metadata"],
+        "spec": {"nodeName": (body.get("spec") or {}).get("nodeName")},
+        "status": {name: status[name] for name in _OF_A_POD if name in status},
+    }
+
+
+def _known(body: Manifest) -> _Known:
+    metadata = {name: value for name, value in body["metadata"].items() if name not in _UNREAD}
+    packed = json.dumps({**body, "metadata": metadata}, separators=(",", ":")).encode()
+    return _Known(int(body["metadata"].get("resourceVersion") or 0), packed)
