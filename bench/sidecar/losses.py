@@ -6,16 +6,18 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.sidecar.beside import calm, end_of, keeping, moment, real, shut_at
 from bench.sidecar.standins import ApiServer
 from bench.sidecar.table import Settings, note, times
 
+from bed import models
+from bed.ollama import running
 from contract.ollama.api import Ollama
-from contract.sidecar.pod import in_pod
+from contract.sidecar.pod import Container, RealContainer, in_pod
 from support.sidecars import QUIET, Sidecar
 from support.waiting import wait_for
 
@@ -137,25 +139,45 @@ def hang(settings: Settings) -> None:
 
 def server_stopped(settings: Settings) -> None:
     """Ollama itself is stopped, in a pod whose entry script the sidecar can tell to restart it."""
-    shut, hot = [], []
-    with tempfile.TemporaryDirectory(prefix="stoker-bench-") as folder:
-        for number in range(min(settings.repetitions, 3)):
-            here = Path(folder, str(number))
-            here.mkdir()
-            with in_pod(here, "--model", "llama3.2", "--speed", "1") as pod:
-                keeper = pod.sidecar()
-                keeper.until_ready()
-                load = keeper.status()["coldStart"]["loadSeconds"]
-                server = ollama_of(pod.container.pid)
-                os.kill(server, signal.SIGSTOP)
-                stopped = time.monotonic()
-                shut.append(shut_at(keeper) - stopped)
-                pod.container.start_again()
-                keeper.until_ready()
-                hot.append(time.monotonic() - stopped - shut[-1])
-    times("server stopped (simulator) -> shut", shut, 2000)
-    times("... -> restarted, loaded, hot again", hot, 1000 + 1000 * load)
-    note(f"one load takes {1000 * load:.0f} ms there; restart and warm-up are on top")
+    for what, pod in (("tiny model", _real_pod), ("simulator", _simulated_pod)):
+        found = []
+        for _ in range(min(settings.repetitions, 5)):
+            with pod() as (container, keeper):
+                found.append(stopping(container, keeper))
+        shut, hot, loads = (list(each) for each in zip(*found, strict=True))
+        times(f"server stopped ({what}) -> shut", shut, 2000)
+        times("... -> restarted, loaded, hot again", hot, 1000 + 1000 * max(loads))
+        note(f"one load takes {1000 * max(loads):.0f} ms there; restart and warm-up are on top")
+
+
+@contextmanager
+def _real_pod() -> Iterator[tuple[RealContainer, Sidecar]]:
+    with running(RealContainer, {"tiny": models.tiny()}) as container:
+        server = Ollama(container)
+        hands = ("--hands", str(container.hands))
+        with server.http, keeping(server, *QUIET, *hands) as keeper:
+            yield container, keeper
+
+
+@contextmanager
+def _simulated_pod() -> Iterator[tuple[Container, Sidecar]]:
+    options = ("--model", "llama3.2", "--speed", "1")
+    folder = tempfile.TemporaryDirectory(prefix="stoker-bench-")
+    with folder as name, in_pod(Path(name), *options) as pod:
+        keeper = pod.sidecar()
+        keeper.until_ready()
+        yield pod.container, keeper
+
+
+def stopping(container: Container | RealContainer, keeper: Sidecar) -> tuple[float, float, float]:
+    """When the gate was shut, how much later it was open again, and what a load takes."""
+    load = keeper.status()["coldStart"]["loadSeconds"]
+    os.kill(ollama_of(container.pid), signal.SIGSTOP)
+    stopped = time.monotonic()
+    shut = shut_at(keeper)
+    container.start_again()
+    keeper.until_ready()
+    return shut - stopped, time.monotonic() - shut, load
 
 
 def ollama_of(script: int) -> int:

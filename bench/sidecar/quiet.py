@@ -111,14 +111,19 @@ def saturated(settings: Settings) -> None:
             ]
             for asker in askers:
                 asker.start()
+            runner = server.settled_runner()
+            before = cpu_seconds(runner)
             shut = times_shut(keeper, settings.saturate)
+            cores = (cpu_seconds(runner) - before) / settings.saturate
+            if not all(asker.is_alive() for asker in askers):
+                raise SystemExit("a client gave up: the model was not saturated all the time")
             reasons = ", ".join(sorted(set(keeper.reasons())))
     for asker in askers:
         asker.join()  # its server is gone
     slowest = f", the slowest after {max(answered):.0f} s" if answered else ""
     remark = f"in {settings.saturate:g} s; {len(answered)} answers begun{slowest}"
     row("gate closures under saturation", shut, "", 0, remark)
-    note(f"reasons given: {reasons}")
+    note(f"the runner had {cores:.2f} cores on average; reasons given: {reasons}")
 
 
 def times_shut(keeper: Sidecar, seconds: float) -> int:

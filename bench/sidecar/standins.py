@@ -26,6 +26,10 @@ class _Quiet(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Says nothing: what is asked is counted."""
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the sidecar that asked may have been ended
+            super().handle()
+
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 

@@ -23,8 +23,10 @@ _log = logging.getLogger(__name__)
 
 OPTIONS = "--model phi3:mini --speed 1 --control-port 11435"
 
-WORDS = 160
-"""An answer of this many takes some 16 s."""
+WORDS = 640
+"""An answer of this many takes more than a minute."""
+
+ROUTING = {"drainTimeout": "2m"}
 
 AWAY_SECONDS = 6.0
 
@@ -42,7 +44,8 @@ def kept(bed: Bed, namespace: Namespace) -> Iterator[HotPods]:
     image = images.project_image("simulator")
     lifecycle.provide(bed, image)
     variable = {"name": "STOKER_SIMULATOR", "value": OPTIONS}
-    spec = {"model": "phi3:mini", "server": {"image": image.tag, "env": [variable]}}
+    server = {"image": image.tag, "env": [variable]}
+    spec = {"model": "phi3:mini", "server": server, "routing": ROUTING}
     with hot_pods(bed, namespace, spec) as kept:
         kept.until_ready()
         yield kept
@@ -63,6 +66,18 @@ def delete(kept: HotPods) -> None:
     kept.namespace.kubectl("delete", "pod", name_of(kept.pod()), "--wait=false")
 
 
+def evict(kept: HotPods) -> None:
+    """As `kubectl drain` of its node does with each pod."""
+    name, place = name_of(kept.pod()), f"/api/v1/namespaces/{kept.namespace.name}/pods"
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": kept.namespace.name},
+    }
+    create = ("create", f"--raw={place}/{name}/eviction", "--filename=-")
+    kept.namespace.kubectl(*create, stdin=json.dumps(eviction))
+
+
 def replace(kept: HotPods) -> None:
     kept.namespace.kubectl("rollout", "restart", f"deployment/{NAME}")
 
@@ -72,8 +87,10 @@ def scale_in(kept: HotPods) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [delete, replace, scale_in])
-def test_an_answer_under_way_arrives_whole(kept: HotPods, end: Callable[[HotPods], None]) -> None:
+@pytest.mark.parametrize("end", [delete, evict, replace, scale_in])
+def test_an_answer_of_a_minute_that_is_under_way_arrives_whole(
+    kept: HotPods, end: Callable[[HotPods], None]
+) -> None:
     pod = name_of(kept.pod())
 
     def is_gone() -> None:

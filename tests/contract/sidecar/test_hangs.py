@@ -16,7 +16,7 @@ from contract.sidecar.freezing import frozen
 from support.sidecars import QUIET, Sidecar, sidecar
 from support.waiting import wait_for
 
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 400
 """Some thousand tokens, on a machine that may be busy."""
 
 HELD_UP_SECONDS = 6.0
@@ -29,7 +29,7 @@ LONG_ANSWER = {
     "logprobs": True,
     "top_logprobs": 20,
     # So a model of random weights neither repeats itself, which Ollama cuts off, nor ends.
-    "options": {"num_predict": 8000, "temperature": 0, "frequency_penalty": 2.0},
+    "options": {"num_predict": 6000, "temperature": 0, "frequency_penalty": 2.0},
 }
 
 
@@ -84,6 +84,8 @@ def answer_that_waits(server: Ollama) -> Iterator[HTTPResponse]:
     head = f"POST /api/generate HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: {len(content)}"
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        # A kernel keeps more for a connection, the larger the segments on it may be.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         client.settimeout(PATIENCE_SECONDS)
         client.connect((url.host, url.port))
         client.sendall(f"{head}\r\n\r\n".encode() + content)

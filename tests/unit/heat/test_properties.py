@@ -73,6 +73,7 @@ traffic = st.none() | st.builds(
     bytes_to_clients=st.integers(0, 3),
     runner_bytes=st.none() | st.integers(0, 3),
     runner_requests=st.none() | st.integers(0, 2),
+    untaken=st.integers(0, 1),
 )
 outcomes = st.builds(
     Outcome,
