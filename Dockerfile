@@ -13,7 +13,7 @@ RUN /opt/stoker/bin/pip install --no-cache-dir --no-deps /src/crds /src/operator
 
 FROM ${BASE} AS operator
 COPY --from=build /opt/stoker /opt/stoker
-RUN /opt/stoker/bin/python3 -c 'import stoker_operator.cli, stoker_operator.commands'
+RUN /opt/stoker/bin/python3 -c 'import stoker_operator.cli, stoker_operator.commands, stoker_operator.running'
 USER 65532:65532
 ENTRYPOINT ["/opt/stoker/bin/stoker"]
 

@@ -2,25 +2,24 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from stoker_api.resource import API_VERSION, KIND, LLMDeployment
 from stoker_operator.api_errors import ApiError
 from stoker_operator.cluster import Cluster
-from stoker_operator.desired import Manifest, Settings, desired
-from stoker_operator.desired.marks import marked, with_running_sidecar
+from stoker_operator.desired import Manifest
 from stoker_operator.differences import is_applied
 from stoker_operator.measures import Measures
 from stoker_operator.observed import Problem
 from stoker_operator.observed.reasons import Reason
 from stoker_operator.ownership import Whose, controller, whose
-from stoker_operator.world import Change, Key, World
+from stoker_operator.wishes import DEPLOYMENT, Name, Wish, name_of
+from stoker_operator.world import Change, World
 
 _log = logging.getLogger(__name__)
 
-DEPLOYMENT = "Deployment"
-
-_Name = tuple[str, str]
-"""Kind and name."""
+_Found = Manifest | ApiError | None
+"""What a look for an object has brought: also a refusal to say."""
 
 _REFUSALS = {400, 403, 404, 405, 415, 422}
 """What an API server answers to what it will not do today either."""
@@ -33,49 +32,54 @@ class LeftError(Exception):
 class Making:
     """Brings the cluster to what `desired` says, with the fewest requests that can."""
 
-    def __init__(
-        self, cluster: Cluster, world: World, settings: Settings, measures: Measures
-    ) -> None:
+    def __init__(self, cluster: Cluster, world: World, measures: Measures) -> None:
         self._cluster = cluster
         self._world = world
-        self._settings = settings
         self._measures = measures
 
-    async def make(self, resource: LLMDeployment, key: Key) -> tuple[Problem, ...]:
+    async def make(self, wish: Wish, live: Mapping[Name, Manifest]) -> tuple[Problem, ...]:
         """Makes it so; what could not be done. LeftError where nobody wants it any more."""
-        live = self._world.objects(key)
-        wanted = {_name(each): each for each in self._wanted(resource, live)}
-        due = [
-            each
-            for name, each in wanted.items()
-            if name not in live or not is_applied(each, live[name])
-        ]
-        if due and not await self._is_there(resource):
-            raise LeftError
-        # The Deployment leans on all the others: its pods need the account and the files.
-        first = [each for each in due if each["kind"] != DEPLOYMENT]
-        last = [each for each in due if each["kind"] == DEPLOYMENT]
-        problems = [
-            problem
-            for wave in (first, last)
-            for problem in await asyncio.gather(
-                *(self._apply(each, live.get(_name(each)), resource) for each in wave)
-            )
-        ]
-        for name, found in live.items():
-            if name not in wanted and _is_owned(found, resource):
-                problems.append(await self._prune(found))
+        due = {
+            name: wanted
+            for name, wanted in wish.objects.items()
+            if name not in live or not is_applied(wanted, live[name])
+        }
+        problems: list[Problem | None] = []
+        if due:
+            found = await self._found(due, live, wish.resource)
+            # The Deployment leans on all the others: its pods need the account and the files.
+            first = [each for (kind, _), each in due.items() if kind != DEPLOYMENT]
+            last = [each for (kind, _), each in due.items() if kind == DEPLOYMENT]
+            for wave in (first, last):
+                problems += await asyncio.gather(
+                    *(self._apply(each, found[name_of(each)], wish.resource) for each in wave)
+                )
+        for name, there in live.items():
+            if name not in wish.objects and _is_owned(there, wish.resource):
+                problems.append(await self._prune(there))
         return tuple(problem for problem in problems if problem)
 
-    def _wanted(self, resource: LLMDeployment, live: dict[_Name, Manifest]) -> list[Manifest]:
-        return [
-            marked(
-                with_running_sidecar(each, live.get(_name(each)), resource, self._settings)
-                if each["kind"] == DEPLOYMENT
-                else each
-            )
-            for each in desired(resource, self._settings)
-        ]
+    async def _found(
+        self, due: Mapping[Name, Manifest], live: Mapping[Name, Manifest], resource: LLMDeployment
+    ) -> dict[Name, _Found]:
+        """What has the names of what is due, also where it bears no label of ours."""
+        unseen = {name: each for name, each in due.items() if name not in live}
+        is_there, looks = await asyncio.gather(self._is_there(resource), self._looks(unseen))
+        if not is_there:
+            raise LeftError
+        return {name: live.get(name) for name in due} | looks
+
+    async def _looks(self, unseen: Mapping[Name, Manifest]) -> dict[Name, _Found]:
+        found = await asyncio.gather(*(self._look(each) for each in unseen.values()))
+        return dict(zip(unseen, found, strict=True))
+
+    async def _look(self, wanted: Manifest) -> _Found:
+        kind, name = name_of(wanted)
+        namespace = wanted["metadata"]["namespace"]
+        try:
+            return await self._cluster.get(wanted["apiVersion"], kind, namespace, name)
+        except ApiError as error:
+            return error
 
     async def _is_there(self, resource: LLMDeployment) -> bool:
         """Whether it is still there, and to stay: its end may be why something is due.
@@ -90,27 +94,26 @@ class Making:
         return "deletionTimestamp" not in found["metadata"]
 
     async def _apply(
-        self, wanted: Manifest, live: Manifest | None, resource: LLMDeployment
+        self, wanted: Manifest, found: _Found, resource: LLMDeployment
     ) -> Problem | None:
         """Applies one object, unless its name is another's."""
-        kind, name = _name(wanted)
-        try:
-            found = live or await self._cluster.get(
-                wanted["apiVersion"], kind, wanted["metadata"]["namespace"], name
-            )
-            match found and whose(found, resource):
-                case Whose.OTHERS:
-                    return _taken(kind, name)
-                case Whose.LEAVING:
-                    return None
-            if found is None or not is_applied(wanted, found):
+        kind, name = name_of(wanted)
+        if isinstance(found, ApiError):
+            return _problem(wanted, found)
+        match found and whose(found, resource):
+            case Whose.OTHERS:
+                return _taken(kind, name)
+            case Whose.LEAVING:
+                return None
+        if found is None or not is_applied(wanted, found):
+            try:
                 found = await self._cluster.apply(wanted)
-                self._measures.applied(kind, "ok")
-                _log.info("applied", extra={"kind": kind, "object": _full(wanted)})
-            self._world.see(Change(kind, found))
-        except ApiError as error:
-            self._measures.applied(kind, "error")
-            return _problem(wanted, error)
+            except ApiError as error:
+                self._measures.applied(kind, "error")
+                return _problem(wanted, error)
+            self._measures.applied(kind, "ok")
+            _log.info("applied", extra={"kind": kind, "object": _full(wanted)})
+        self._world.see(Change(kind, found))
         return None
 
     async def _prune(self, found: Manifest) -> Problem | None:
@@ -127,10 +130,6 @@ def _is_owned(found: Manifest, resource: LLMDeployment) -> bool:
     return owner is not None and owner.get("uid") == resource.metadata.uid
 
 
-def _name(manifest: Manifest) -> _Name:
-    return manifest["kind"], manifest["metadata"]["name"]
-
-
 def _full(manifest: Manifest) -> str:
     return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
 
@@ -145,7 +144,7 @@ def _taken(kind: str, name: str) -> Problem:
 
 def _problem(manifest: Manifest, error: ApiError) -> Problem | None:
     """What an API server that says no means for the LLMDeployment."""
-    kind, name = _name(manifest)
+    kind, name = name_of(manifest)
     if "because it is being terminated" in error.message:
         return None  # the namespace goes, and everything in it
     if "exceeded quota" in error.message:

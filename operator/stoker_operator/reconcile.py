@@ -10,17 +10,17 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from stoker_api.errors import InvalidManifestError
-from stoker_api.reading import read
 from stoker_api.resource import LLMDeployment
 from stoker_api.status import Status
 from stoker_operator.desired import Manifest
 from stoker_operator.errors import StokerError
-from stoker_operator.making import DEPLOYMENT, LeftError, Making
+from stoker_operator.making import LeftError, Making
 from stoker_operator.measures import Measures
 from stoker_operator.observed import Problem, Seen, observed, refused, to_read
 from stoker_operator.observed.reasons import Reason
 from stoker_operator.sidecars import Sidecars
 from stoker_operator.telling import Telling
+from stoker_operator.wishes import DEPLOYMENT, Wishes
 from stoker_operator.world import RESOURCE, Change, Key, World
 
 _UNREAD_SECONDS = 30.0
@@ -36,6 +36,7 @@ class Reconciler:
     """Makes passes; of one LLMDeployment one at a time (the queue sees to that)."""
 
     world: World
+    wishes: Wishes
     making: Making
     telling: Telling
     sidecars: Sidecars | None
@@ -59,14 +60,16 @@ class Reconciler:
             return None
 
     async def _pass(self, key: Key, body: Manifest, now: datetime) -> float | None:
-        before = _status(body)
+        before, objects = _status(body), self.world.objects(key)
+        name = (DEPLOYMENT, key[1])
         try:
-            resource = read(body)
+            wish = self.wishes.wish(self.world.wish(key), body, objects.get(name))
         except InvalidManifestError as error:
             problems = tuple(Problem(Reason.INVALID, str(problem)) for problem in error.problems)
             generation = body["metadata"].get("generation")
             return await self.telling.tell(body, refused(generation, before, problems, now), now)
-        problems = () if resource.is_paused else await self.making.make(resource, key)
+        resource = wish.resource
+        problems = () if resource.is_paused else await self.making.make(wish, objects)
         seen, all_read = await self._look(resource, key, before, problems)
         again = await self.telling.tell(body, observed(resource, before, seen, now), now)
         if problems:

@@ -31,7 +31,8 @@ from stoker_operator.recorder import Recorder
 from stoker_operator.sidecars import Sidecars
 from stoker_operator.telling import Telling
 from stoker_operator.watching import Look, Watcher
-from stoker_operator.world import POD, Change, Key, World
+from stoker_operator.wishes import Wishes
+from stoker_operator.world import POD, Change, Key, World, is_settled
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ _GRACE_SECONDS = 10.0
 _HUNG_SECONDS = 120.0
 """No pass takes as long: each of its requests has a time-out."""
 
+_UNCHANGED_SECONDS = 1.0
+"""At the start, what has changed meanwhile goes before a thousand that have not."""
 _NO_KIND_SECONDS = 5.0
 _CONNECTIONS = 100
 """Enough for every watch and all passes; the API server answers them over few more threads."""
@@ -204,9 +207,10 @@ class Operator:
         return _KINDS | {kind: version for kind, version in more.items() if version}
 
     def _seen(self, change: Change) -> None:
+        is_old = is_settled(change) and not self._world.knows(change)
         key = self._world.see(change)
         if key is not None:
-            self._queue.add(key)
+            self._queue.add_after(key, _UNCHANGED_SECONDS if is_old else 0)
 
     def _wake_all(self) -> None:
         for key in self._world.keys():  # noqa: SIM118 - it is no mapping
@@ -241,7 +245,8 @@ class Operator:
         async with Sidecars() as sidecars:
             yield Reconciler(
                 world,
-                Making(cluster, world, self._orders.settings, measures),
+                Wishes(self._orders.settings),
+                Making(cluster, world, measures),
                 Telling(cluster, world, Recorder(cluster, self.identity), measures),
                 sidecars if self._orders.reads_sidecars else None,
                 measures,

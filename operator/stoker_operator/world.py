@@ -7,6 +7,7 @@ thousand LLMDeployments take some MiB. It decides nothing but one thing: whom a 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.desired import Manifest
@@ -32,14 +33,21 @@ class Change:
 
 @dataclass(frozen=True)
 class _Known:
-    """An object as it was at a version; gone ones are remembered by nobody."""
+    """An object as it was at a version."""
 
     version: int
-    packed: bytes
+    wish: bytes
+    """All but the status."""
+    status: bytes
 
     def body(self) -> Manifest:
-        body: Manifest = json.loads(self.packed)
+        body: Manifest = json.loads(self.wish)
+        if status := json.loads(self.status):
+            body["status"] = status
         return body
+
+    def is_like(self, other: "_Known") -> bool:
+        return (self.wish, self.status) == (other.wish, other.status)
 
 
 class World:
@@ -64,6 +72,10 @@ class World:
             del self._objects[key]
         return key if changed else None
 
+    def knows(self, change: Change) -> bool:
+        """Whether this LLMDeployment has been told of before."""
+        return change.kind == RESOURCE and _key(change.kind, change.body) in self._resources
+
     def keys(self) -> list[Key]:
         """The LLMDeployments there are."""
         return list(self._resources)
@@ -72,6 +84,10 @@ class World:
         """An LLMDeployment as the API server has it."""
         known = self._resources.get(key)
         return None if known is None else known.body()
+
+    def wish(self, key: Key) -> bytes:
+        """All of an LLMDeployment but its status, to tell whether it is the same as before."""
+        return self._resources[key].wish
 
     def objects(self, key: Key) -> dict[tuple[str, str], Manifest]:
         """What it has, by kind and name, without its pods."""
@@ -86,11 +102,18 @@ class World:
     def size(self) -> tuple[int, int]:
         """How many objects are known, and how many bytes they are kept in."""
         kept = [known for each in self._all() for known in each.values()]
-        return len(kept), sum(len(known.packed) for known in kept)
+        return len(kept), sum(len(known.wish) + len(known.status) for known in kept)
 
     def _all(self) -> Iterator[dict[Key, _Known] | dict[_Name, _Known]]:
         yield self._resources
         yield from self._objects.values()
+
+
+def is_settled(change: Change) -> bool:
+    """Whether it is an LLMDeployment whose status is about its spec as it is now."""
+    body = change.body
+    told = (body.get("status") or {}).get("observedGeneration")
+    return change.kind == RESOURCE and told == body["metadata"].get("generation")
 
 
 def _key(kind: str, body: Manifest) -> Key | None:
@@ -109,7 +132,7 @@ def _put(kept: dict[Key, _Known], name: Key, now: _Known, *, gone: bool) -> bool
     if gone:
         return kept.pop(name, None) is not None
     kept[name] = now
-    return before is None or before.packed != now.packed
+    return before is None or not before.is_like(now)
 
 
 _OF_A_POD = (
@@ -137,5 +160,10 @@ def _needed(kind: str, body: Manifest) -> Manifest:
 
 def _known(body: Manifest) -> _Known:
     metadata = {name: value for name, value in body["metadata"].items() if name not in _UNREAD}
-    packed = json.dumps({**body, "metadata": metadata}, separators=(",", ":")).encode()
-    return _Known(int(body["metadata"].get("resourceVersion") or 0), packed)
+    wish = {name: value for name, value in body.items() if name != "status"}
+    version = int(body["metadata"].get("resourceVersion") or 0)
+    return _Known(version, _packed(wish | {"metadata": metadata}), _packed(body.get("status")))
+
+
+def _packed(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

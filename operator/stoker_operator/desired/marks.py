@@ -8,8 +8,8 @@ has only a newer sidecar to offer, and that alone is no reason to take a hot pod
 
 import hashlib
 import json
-from copy import deepcopy
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from stoker_api.resource import LLMDeployment
 from stoker_api.wire import DOMAIN
@@ -31,42 +31,57 @@ def marked(manifest: Manifest) -> Manifest:
     return _annotated(manifest, ANNOTATION_APPLIED, _digest(manifest))
 
 
+@dataclass(frozen=True)
+class Running:
+    """What the pods of a Deployment were made from."""
+
+    template: str
+    """The digest of the template."""
+    sidecar_image: str
+
+    @classmethod
+    def of(cls, live: Manifest | None) -> Self | None:
+        """None where there is no Deployment, or one that was not made as we make it."""
+        if live is None:
+            return None
+        template = _annotations(live).get(ANNOTATION_TEMPLATE)
+        images = [each.get("image") for each in _containers(live) if _is_sidecar(each)]
+        return cls(template, images[0]) if template and images and images[0] else None
+
+
 def with_running_sidecar(
-    deployment: Manifest, live: Manifest | None, resource: LLMDeployment, settings: Settings
+    deployment: Manifest, running: Running | None, resource: LLMDeployment, settings: Settings
 ) -> Manifest:
     """The Deployment, with the sidecar that its pods have already.
 
     Another image goes out with the next change of the template, or where the installation wants
     it everywhere at once.
     """
-    template = _digest_of_template(deployment, resource.spec.sidecar.image)
-    wanted = _annotated(deepcopy(deployment), ANNOTATION_TEMPLATE, template)
-    running = None if live is None else _sidecar(live)
-    if (
-        running is not None
-        and not settings.roll_sidecars
-        and _annotations(live or {}).get(ANNOTATION_TEMPLATE) == template
-    ):
-        _of_our_own(wanted)["image"] = running["image"]
-    return wanted
+    template = _digest(_with_sidecar(deployment, resource.spec.sidecar.image)["spec"]["template"])
+    wanted = _annotated(deployment, ANNOTATION_TEMPLATE, template)
+    if running is None or running.template != template or settings.roll_sidecars:
+        return wanted
+    return _with_sidecar(wanted, running.sidecar_image)
 
 
-def _digest_of_template(deployment: Manifest, image: str | None) -> str:
-    compared = deepcopy(deployment)
-    _of_our_own(compared)["image"] = image
-    return _digest(compared["spec"]["template"])
+def _with_sidecar(deployment: Manifest, image: str | None) -> Manifest:
+    """The same, with this image for the sidecar; what is not on the way to it is shared."""
+    containers = [
+        {**each, "image": image} if _is_sidecar(each) else each for each in _containers(deployment)
+    ]
+    spec = deployment["spec"]
+    template = spec["template"]
+    pod = {**template["spec"], "initContainers": containers}
+    return {**deployment, "spec": {**spec, "template": {**template, "spec": pod}}}
 
 
-def _of_our_own(deployment: Manifest) -> Manifest:
-    sidecar = _sidecar(deployment)
-    if sidecar is None:
-        raise ValueError("a Deployment of ours has a sidecar")
-    return sidecar
+def _containers(deployment: Manifest) -> list[Manifest]:
+    containers: list[Manifest] = deployment["spec"]["template"]["spec"].get("initContainers", [])
+    return containers
 
 
-def _sidecar(deployment: Manifest) -> Manifest | None:
-    containers = deployment["spec"]["template"]["spec"].get("initContainers", [])
-    return next((each for each in containers if each["name"] == CONTAINER_NAME), None)
+def _is_sidecar(container: Manifest) -> bool:
+    return bool(container["name"] == CONTAINER_NAME)
 
 
 def _annotations(manifest: Manifest) -> dict[str, str]:

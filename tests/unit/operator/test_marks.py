@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stoker_operator.desired import Manifest, Settings, desired
-from stoker_operator.desired.marks import marked, with_running_sidecar
+from stoker_operator.desired.marks import Running, marked, with_running_sidecar
 from support.manifests import Json, resource
 
 OLD, NEW = Settings("sidecar:1"), Settings("sidecar:2")
@@ -19,7 +19,7 @@ def applied(
     wanted = resource(spec, uid="1", **metadata)
     objects = desired(wanted, settings)
     deployment = next(each for each in objects if each["kind"] == "Deployment")
-    return marked(with_running_sidecar(deployment, live, wanted, settings))
+    return marked(with_running_sidecar(deployment, Running.of(live), wanted, settings))
 
 
 def image(deployment: Manifest) -> str:
