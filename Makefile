@@ -72,10 +72,11 @@ golden: $(READY) ## accept the manifests that the examples render to now
 	$(BIN)/pytest -q tests/unit/desired/test_examples.py --update-golden
 
 .PHONY: bench
-bench: $(READY) ## measure rendering, the simulator and the sidecar (a quarter of an hour)
+bench: $(READY) ## measure rendering, simulator, sidecar and operator (an hour; see each --help)
 	$(BIN)/python bench/render.py
 	PYTHONPATH=tests $(BIN)/python bench/simulator.py
 	PYTHONPATH=tests $(BIN)/python -m bench.sidecar
+	PYTHONPATH=tests $(BIN)/python -m bench.operator
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-package stoker-api

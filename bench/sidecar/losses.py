@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.sidecar.beside import calm, end_of, keeping, moment, real, shut_at
 from bench.sidecar.standins import ApiServer
-from bench.sidecar.table import Settings, note, times
+from bench.table import Settings, note, times
 
 from bed import models
 from bed.ollama import running

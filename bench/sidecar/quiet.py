@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from bench.sidecar.beside import bare, cpu_seconds, keeping, memory_mib, real
 from bench.sidecar.standins import ApiServer, CountingProxy
-from bench.sidecar.table import Settings, note, row, times
+from bench.table import Settings, note, row, times
 
 from bed import models, ollama
 from contract.ollama.api import Ollama

@@ -17,7 +17,7 @@ from stoker_api.wire import DOMAIN
 from stoker_operator.credentials import Connection
 from stoker_operator.world import RESOURCE, Change
 
-LISTED_AT_ONCE = 500
+LISTED_AT_ONCE = 100
 
 
 class _Forgetful(kopf.DiffBaseStorage):
@@ -64,7 +64,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True
     chosen.watching.chunk_size = LISTED_AT_ONCE
     chosen.persistence.diffbase_storage = _Forgetful()
-    chosen.queueing.idle_timeout = 1.0
+    chosen.queueing.idle_timeout = 0.1  # each object that was told of has a task for so long
     chosen.networking.request_timeout = 30.0
     return chosen
 

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from stoker_api.resource import API_VERSION, KIND
-from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator import handlers, site
 from stoker_operator.api_errors import ClusterError
-from stoker_operator.cluster import Cluster, Limits
+from stoker_operator.channel import Limits
+from stoker_operator.cluster import Cluster
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Settings
 from stoker_operator.errors import StokerError
@@ -193,7 +193,7 @@ class Operator:
 
     def _looks(self) -> list[Look]:
         return [
-            Look(api_version, kind, namespace, LABEL_LLMDEPLOYMENT)
+            Look(api_version, kind, namespace)
             for kind, api_version in self._kinds().items()
             for namespace in self._orders.namespaces or (None,)
         ]

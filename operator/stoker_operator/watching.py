@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.api_errors import ApiError, ClusterError
 from stoker_operator.cluster import Cluster
 from stoker_operator.desired import Manifest
@@ -32,7 +33,6 @@ class Look:
     kind: str
     namespace: str | None
     """None: every one."""
-    selector: str
 
 
 class Watcher:
@@ -50,7 +50,8 @@ class Watcher:
         self._tell = tell
         self._on_return = on_return
         """Called when the API server is back: what failed meanwhile need not wait any longer."""
-        self._known: dict[tuple[str, str], Manifest] = {}
+        self._known: dict[tuple[str, str], str] = {}
+        """Whose each object is, by namespace and name."""
         self._failures = 0
         self.has_listed = asyncio.Event()
         self.trouble: str | None = None
@@ -95,17 +96,16 @@ class Watcher:
         """Tells of all there is, and of what was known and is no more; the version of the list."""
         look, missing, version = self._look, dict(self._known), ""
         async for page in self._cluster.pages(
-            look.api_version, look.kind, look.namespace, look.selector
+            look.api_version, look.kind, look.namespace, LABEL_LLMDEPLOYMENT
         ):
             version = page["metadata"]["resourceVersion"]
             for found in page.get("items") or []:
                 # A list says only once what its items are.
                 whole = {"apiVersion": look.api_version, "kind": look.kind, **found}
                 missing.pop(self._take(whole), None)
-        for name, metadata in missing.items():
+        for name, owner in missing.items():
             del self._known[name]
-            last = {"metadata": metadata | {"resourceVersion": version}}
-            self._tell(Change(look.kind, last, gone=True))
+            self._tell(Change(look.kind, _last(name, owner, version), gone=True))
         return version
 
     async def _follow(self, version: str) -> None:
@@ -113,7 +113,7 @@ class Watcher:
         look = self._look
         while True:
             async for event in self._cluster.watch(
-                look.api_version, look.kind, look.namespace, look.selector, version
+                look.api_version, look.kind, look.namespace, LABEL_LLMDEPLOYMENT, version
             ):
                 found = event["object"]
                 version = found["metadata"]["resourceVersion"]
@@ -126,12 +126,22 @@ class Watcher:
             await asyncio.sleep(_PAUSES_SECONDS[0])
 
     def _take(self, found: Manifest) -> tuple[str, str]:
-        name, metadata = _name(found), found["metadata"]
-        self._known[name] = {
-            each: metadata[each] for each in ("name", "namespace", "labels") if each in metadata
-        }
+        name = _name(found)
+        self._known[name] = found["metadata"]["labels"][LABEL_LLMDEPLOYMENT]
         self._tell(Change(self._look.kind, found))
         return name
+
+
+def _last(name: tuple[str, str], owner: str, version: str) -> Manifest:
+    """All that is left of an object of which nobody has told the end."""
+    return {
+        "metadata": {
+            "namespace": name[0],
+            "name": name[1],
+            "labels": {LABEL_LLMDEPLOYMENT: owner},
+            "resourceVersion": version,
+        }
+    }
 
 
 def _name(found: Manifest) -> tuple[str, str]:

@@ -144,12 +144,14 @@ _OF_A_POD = (
     "podIP",
     "reason",
 )
+_LOOKED_INTO = ("Deployment", "PersistentVolumeClaim")
 _UNREAD = ("managedFields", "resourceVersion")
 
 
 def _needed(kind: str, body: Manifest) -> Manifest:
+    """What a pass looks at."""
     if kind != POD:
-        return body
+        return body if kind in _LOOKED_INTO else {**body, "status": None}
     status = body.get("status") or {}
     return {
         "metadata": body["metadata"],

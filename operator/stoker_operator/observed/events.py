@@ -64,14 +64,14 @@ def _has_lost_before(pod: Pod, was: PodStatus | None) -> bool:
 def _hot(pod: Pod) -> Notice:
     took = seconds_between(pod.created, pod.state.since)
     after = f" {span(took)} after it was made" if took is not None else ""
-    return Notice("Normal", "Hot", f"{pod.name} is hot{after}: {pod.state.message}", pod.name)
+    return Notice("Normal", "Hot", f"{pod.name} is hot{after}{_told(pod)}", pod.name)
 
 
 def _reheated(pod: Pod, was: PodStatus | None) -> Notice:
     lost = moment(was.since) if was and was.since else None
     took = seconds_between(lost, pod.state.since)
     after = f" after {span(took)}" if took is not None else ""
-    message = f"{pod.name} is hot again{after}: {pod.state.message}"
+    message = f"{pod.name} is hot again{after}{_told(pod)}"
     return Notice("Normal", "Reheated", message, pod.name)
 
 
@@ -112,6 +112,10 @@ def _worsened(was: Condition | None, now: Condition | None) -> Notice | None:
     if was and (was.status, was.reason) == (now.status, now.reason):
         return None
     return Notice("Warning", now.reason, now.message)
+
+
+def _told(pod: Pod) -> str:
+    return f": {pod.state.message}" if pod.state.message else ""
 
 
 def _why(pod: Pod) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from stoker_operator.api_errors import ApiError, ClusterError, NoClusterError, UnreachableError
-from stoker_operator.cluster import Cluster, Limits
+from stoker_operator.channel import Limits
+from stoker_operator.cluster import Cluster
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Manifest
 
