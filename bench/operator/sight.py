@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.operator import fleet
 
-from stoker_operator.cluster import Cluster
+from stoker_operator.cluster import Cluster, Look
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,19 @@ async def sight(cluster: Cluster, kinds: Iterable[tuple[str, str]]) -> AsyncIter
     """Sees all that happens to these kinds from now on, while the block lasts."""
     found = Sight()
 
-    async def follow(api_version: str, kind: str, version: str) -> None:
-        async for event in cluster.watch(api_version, kind, fleet.NAMESPACE, "", version):
+    async def follow(look: Look, version: str) -> None:
+        async for event in cluster.watch(look, version, lambda: None):
             if event["type"] != "BOOKMARK":
                 found.take(event)
-        raise RuntimeError(f"the watch of {kind} has ended: it should outlast the measurement")
+        raise RuntimeError(f"the watch of {look.kind} has ended: it should outlast the measurement")
 
     async with asyncio.TaskGroup() as group:
         tasks = []
         for api_version, kind in kinds:
-            async for page in cluster.pages(api_version, kind, fleet.NAMESPACE, ""):
+            look = Look(api_version, kind, fleet.NAMESPACE, selector="")
+            async for page in cluster.pages(look):
                 version = page["metadata"]["resourceVersion"]
-            tasks.append(group.create_task(follow(api_version, kind, version)))
+            tasks.append(group.create_task(follow(look, version)))
         yield found
         for task in tasks:
             task.cancel()

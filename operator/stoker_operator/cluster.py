@@ -5,15 +5,16 @@ for the one that may be missing: our own.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from stoker_operator.api_errors import ApiError, ConflictError
 from stoker_operator.channel import LIMITS, Channel, Limits, Manifest
-from stoker_operator.credentials import Access, Connection
+from stoker_operator.credentials import Access
 
 FIELD_MANAGER = "stoker"
 
@@ -35,11 +36,25 @@ _PLURALS = {
 _LISTED_AT_ONCE = 100
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is looked at: all objects of a kind that bear a label."""
+
+    api_version: str
+    kind: str
+    namespace: str | None
+    """None: every one."""
+    selector: str
+
+    @property
+    def folder(self) -> str:
+        return _folder(self.api_version, self.kind, self.namespace)
+
+
 class Cluster:
     """A client for the kinds that the operator has to do with."""
 
-    def __init__(self, access: Access, channel: Channel) -> None:
-        self._access = access
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     @classmethod
@@ -55,7 +70,7 @@ class Cluster:
         """A client, while the block lasts. This alone makes no request."""
         access = access or Access(kubeconfig, context)
         async with Channel.open(access, limits) as channel:
-            yield cls(access, channel)
+            yield cls(channel)
 
     async def apply(
         self, manifest: Mapping[str, Any], *, subresource: str | None = None
@@ -68,6 +83,15 @@ class Cluster:
             manifest,
             "application/apply-patch+yaml",  # of which JSON is a part
         )
+
+    async def apply_new(self, manifest: Mapping[str, Any]) -> Manifest:
+        """Applies an object that is not there yet; ConflictError where its name is taken.
+
+        An object that is there has another version than the one named here, which none ever has.
+        One that is not has none to differ: the API server makes it.
+        """
+        metadata = {**manifest["metadata"], "resourceVersion": "1"}
+        return await self.apply({**manifest, "metadata": metadata})
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
         """An object; None where there is none."""
@@ -117,23 +141,21 @@ class Cluster:
             raise
         return {each["kind"] for each in found["resources"]}
 
-    async def pages(
-        self, api_version: str, kind: str, namespace: str | None, selector: str
-    ) -> AsyncIterator[Manifest]:
-        """All objects with these labels, some hundred at a time; None: of every namespace."""
-        folder, more = _folder(api_version, kind, namespace), ""
+    async def pages(self, look: Look) -> AsyncIterator[Manifest]:
+        """All that is looked at, some of it at a time."""
+        more = ""
         while True:
             query = urlencode(
-                {"labelSelector": selector, "limit": _LISTED_AT_ONCE, "continue": more}
+                {"labelSelector": look.selector, "limit": _LISTED_AT_ONCE, "continue": more}
             )
-            page = await self._channel.ask("GET", f"{folder}?{query}")
+            page = await self._channel.ask("GET", f"{look.folder}?{query}")
             yield page
             more = page["metadata"].get("continue", "")
             if not more:
                 return
 
     async def watch(
-        self, api_version: str, kind: str, namespace: str | None, selector: str, version: str
+        self, look: Look, version: str, on_begin: Callable[[], None]
     ) -> AsyncIterator[Manifest]:
         """Every change since then, until the API server ends the answer, as it does now and then.
 
@@ -143,21 +165,16 @@ class Cluster:
             {
                 "watch": "true",
                 "allowWatchBookmarks": "true",
-                "labelSelector": selector,
+                "labelSelector": look.selector,
                 "resourceVersion": version,
             }
         )
-        path = f"{_folder(api_version, kind, namespace)}?{query}"
-        async for line in self._channel.lines(path):
+        async for line in self._channel.lines(f"{look.folder}?{query}", on_begin):
             event = json.loads(line)
             if event["type"] == "ERROR":
                 status = event["object"]
                 raise ApiError(status["code"], status.get("reason", ""), status.get("message", ""))
             yield event
-
-    async def connection(self) -> Connection:
-        """The way into this cluster, looked up anew: tokens change."""
-        return await self._access.connection()
 
 
 def _folder(api_version: str, kind: str, namespace: str | None) -> str:

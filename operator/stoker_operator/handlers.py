@@ -14,7 +14,7 @@ from typing import Any
 import kopf
 
 from stoker_api.wire import DOMAIN
-from stoker_operator.credentials import Connection
+from stoker_operator.connection import Connection
 from stoker_operator.world import RESOURCE, Change
 
 LISTED_AT_ONCE = 100
@@ -44,7 +44,7 @@ def registry(
         return _connection_info(await connection())
 
     @kopf.on.event(DOMAIN, "v1alpha1", "llmdeployments", registry=handlers)
-    def pass_on(event: kopf.RawEvent, **_: Any) -> None:
+    async def pass_on(event: kopf.RawEvent, **_: Any) -> None:
         tell(Change(RESOURCE, dict(event["object"]), gone=event["type"] == "DELETED"))
 
     return handlers
@@ -63,6 +63,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.watching.chunk_size = LISTED_AT_ONCE
+    chosen.watching.inactivity_timeout = 120.0  # bookmarks come 60 to 75 s apart
     chosen.persistence.diffbase_storage = _Forgetful()
     chosen.queueing.idle_timeout = 0.1  # each object that was told of has a task for so long
     chosen.networking.request_timeout = 30.0
@@ -111,13 +112,14 @@ class Listening(threading.Thread):
 
 
 def _connection_info(found: Connection) -> kopf.ConnectionInfo:
+    scheme, _, token = (found.authorization or "").partition(" ")
     return kopf.ConnectionInfo(
         server=found.server,
         ca_path=found.ca_file,
         certificate_path=found.certificate_file,
         private_key_path=found.key_file,
-        scheme=found.scheme,
-        token=found.token,
+        scheme=scheme or None,
+        token=token or None,
         insecure=found.insecure,
         proxy_url=found.proxy,
     )

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from stoker_api.resource import API_VERSION, KIND, LLMDeployment
-from stoker_operator.api_errors import ApiError
+from stoker_operator.api_errors import ApiError, ConflictError
 from stoker_operator.cluster import Cluster
 from stoker_operator.desired import Manifest
 from stoker_operator.differences import is_applied
@@ -17,9 +17,6 @@ from stoker_operator.wishes import DEPLOYMENT, Name, Wish, name_of
 from stoker_operator.world import Change, World
 
 _log = logging.getLogger(__name__)
-
-_Found = Manifest | ApiError | None
-"""What a look for an object has brought: also a refusal to say."""
 
 _REFUSALS = {400, 403, 404, 405, 415, 422}
 """What an API server answers to what it will not do today either."""
@@ -44,42 +41,21 @@ class Making:
             for name, wanted in wish.objects.items()
             if name not in live or not is_applied(wanted, live[name])
         }
-        problems: list[Problem | None] = []
-        if due:
-            found = await self._found(due, live, wish.resource)
-            # The Deployment leans on all the others: its pods need the account and the files.
-            first = [each for (kind, _), each in due.items() if kind != DEPLOYMENT]
-            last = [each for (kind, _), each in due.items() if kind == DEPLOYMENT]
-            for wave in (first, last):
-                problems += await asyncio.gather(
-                    *(self._apply(each, found[name_of(each)], wish.resource) for each in wave)
-                )
-        for name, there in live.items():
-            if name not in wish.objects and _is_owned(there, wish.resource):
-                problems.append(await self._prune(there))
-        return tuple(problem for problem in problems if problem)
-
-    async def _found(
-        self, due: Mapping[Name, Manifest], live: Mapping[Name, Manifest], resource: LLMDeployment
-    ) -> dict[Name, _Found]:
-        """What has the names of what is due, also where it bears no label of ours."""
-        unseen = {name: each for name, each in due.items() if name not in live}
-        is_there, looks = await asyncio.gather(self._is_there(resource), self._looks(unseen))
-        if not is_there:
+        # One that has nothing yet is new, and what is made for it in vain has no owner to keep it.
+        if due and live and not await self._is_there(wish.resource):
             raise LeftError
-        return {name: live.get(name) for name in due} | looks
-
-    async def _looks(self, unseen: Mapping[Name, Manifest]) -> dict[Name, _Found]:
-        found = await asyncio.gather(*(self._look(each) for each in unseen.values()))
-        return dict(zip(unseen, found, strict=True))
-
-    async def _look(self, wanted: Manifest) -> _Found:
-        kind, name = name_of(wanted)
-        namespace = wanted["metadata"]["namespace"]
-        try:
-            return await self._cluster.get(wanted["apiVersion"], kind, namespace, name)
-        except ApiError as error:
-            return error
+        # The Deployment leans on all the others: its pods need the account and the files.
+        first = [name for name in due if name[0] != DEPLOYMENT]
+        last = [name for name in due if name[0] == DEPLOYMENT]
+        problems: list[Problem | None] = []
+        for wave in (first, last):
+            problems += await asyncio.gather(
+                *(self._write(due[name], live.get(name), wish.resource) for name in wave)
+            )
+        for name, found in live.items():
+            if name not in wish.objects and _is_owned(found, wish.resource):
+                problems.append(await self._prune(found))
+        return tuple(problem for problem in problems if problem)
 
     async def _is_there(self, resource: LLMDeployment) -> bool:
         """Whether it is still there, and to stay: its end may be why something is due.
@@ -93,28 +69,42 @@ class Making:
             return False
         return "deletionTimestamp" not in found["metadata"]
 
-    async def _apply(
-        self, wanted: Manifest, found: _Found, resource: LLMDeployment
+    async def _write(
+        self, wanted: Manifest, live: Manifest | None, resource: LLMDeployment
     ) -> Problem | None:
-        """Applies one object, unless its name is another's."""
+        """Writes one object; what kept it from being written."""
         kind, name = name_of(wanted)
-        if isinstance(found, ApiError):
-            return _problem(wanted, found)
-        match found and whose(found, resource):
-            case Whose.OTHERS:
-                return _taken(kind, name)
-            case Whose.LEAVING:
+        try:
+            if live is None:
+                live = await self._made(wanted)
+            if live is None:
                 return None
-        if found is None or not is_applied(wanted, found):
-            try:
-                found = await self._cluster.apply(wanted)
-            except ApiError as error:
-                self._measures.applied(kind, "error")
-                return _problem(wanted, error)
-            self._measures.applied(kind, "ok")
-            _log.info("applied", extra={"kind": kind, "object": _full(wanted)})
-        self._world.see(Change(kind, found))
+            match whose(live, resource):
+                case Whose.OTHERS:
+                    return _taken(kind, name)
+                case Whose.OURS if not is_applied(wanted, live):
+                    self._note(wanted, await self._cluster.apply(wanted))
+        except ApiError as error:
+            self._measures.applied(kind, "error")
+            return _problem(wanted, error)
         return None
+
+    async def _made(self, wanted: Manifest) -> Manifest | None:
+        """Makes an object of which no watch has told; what has its name, where it is taken."""
+        try:
+            self._note(wanted, await self._cluster.apply_new(wanted))
+        except ConflictError:
+            kind, name = name_of(wanted)
+            namespace = wanted["metadata"]["namespace"]
+            return await self._cluster.get(wanted["apiVersion"], kind, namespace, name)
+        return None
+
+    def _note(self, wanted: Manifest, written: Manifest) -> None:
+        """The watch will tell of it; the next pass may be sooner."""
+        kind, _ = name_of(wanted)
+        self._world.see(Change(kind, written))
+        self._measures.applied(kind, "ok")
+        _log.info("applied", extra={"kind": kind, "object": _full(wanted)})
 
     async def _prune(self, found: Manifest) -> Problem | None:
         try:

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from stoker_api.resource import API_VERSION, KIND
+from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator import handlers, site
 from stoker_operator.api_errors import ClusterError
 from stoker_operator.channel import Limits
-from stoker_operator.cluster import Cluster
+from stoker_operator.cluster import Cluster, Look
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Settings
 from stoker_operator.errors import StokerError
@@ -30,7 +31,7 @@ from stoker_operator.reconcile import Reconciler
 from stoker_operator.recorder import Recorder
 from stoker_operator.sidecars import Sidecars
 from stoker_operator.telling import Telling
-from stoker_operator.watching import Look, Watcher
+from stoker_operator.watching import Watcher
 from stoker_operator.wishes import Wishes
 from stoker_operator.world import POD, Change, Key, World, is_settled
 
@@ -146,10 +147,10 @@ class Operator:
             ]
             for watcher in self._watchers:
                 await stack.enter_async_context(_task(watcher.run()))
+            listening = await stack.enter_async_context(self._listening())
             # A pass that knew but half of what there is would look for the rest.
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
-            listening = await stack.enter_async_context(self._listening())
             reconciler = await stack.enter_async_context(self._reconciler())
             await stack.enter_async_context(self._passes(reconciler))
             self._leads = True
@@ -193,7 +194,7 @@ class Operator:
 
     def _looks(self) -> list[Look]:
         return [
-            Look(api_version, kind, namespace)
+            Look(api_version, kind, namespace, LABEL_LLMDEPLOYMENT)
             for kind, api_version in self._kinds().items()
             for namespace in self._orders.namespaces or (None,)
         ]

@@ -8,11 +8,10 @@ known.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.api_errors import ApiError, ClusterError
-from stoker_operator.cluster import Cluster
+from stoker_operator.cluster import Cluster, Look
 from stoker_operator.desired import Manifest
 from stoker_operator.world import Change
 
@@ -23,16 +22,6 @@ _GONE = 410
 _NOT_SERVED_SECONDS = 30.0
 _PAUSES_SECONDS = (0.1, 0.5, 1.0)
 """Between attempts while the API server cannot be reached. Short: it is one request."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is looked at."""
-
-    api_version: str
-    kind: str
-    namespace: str | None
-    """None: every one."""
 
 
 class Watcher:
@@ -50,6 +39,8 @@ class Watcher:
         self._tell = tell
         self._on_return = on_return
         """Called when the API server is back: what failed meanwhile need not wait any longer."""
+        self._version: str | None = None
+        """What was told of last; None where a list has to tell."""
         self._known: dict[tuple[str, str], str] = {}
         """Whose each object is, by namespace and name."""
         self._failures = 0
@@ -61,20 +52,26 @@ class Watcher:
         """Looks until it is cancelled, whatever happens to the API server."""
         while True:
             try:
-                version = await self._list()
-                self._has_answered()
-                await self._follow(version)
+                if self._version is None:
+                    self._version = await self._list()
+                await self._follow()
             except ApiError as error:
-                if error.status == _NOT_FOUND:
-                    await self._wait_for_the_kind(error)
-                elif error.status != _GONE:  # then the next list is all that is needed
-                    self._has_failed(error)
+                await self._was_refused(error)
             except ClusterError as error:
                 self._has_failed(error)
             await asyncio.sleep(_PAUSES_SECONDS[min(self._failures, len(_PAUSES_SECONDS) - 1)])
 
+    async def _was_refused(self, error: ApiError) -> None:
+        if error.status == _GONE:  # what has been since then is forgotten: only a list helps
+            self._version = None
+            return
+        self._has_failed(error)
+        if error.status == _NOT_FOUND:
+            # There are no objects of a kind that the API server does not know (PodMonitor).
+            self.has_listed.set()
+            await asyncio.sleep(_NOT_SERVED_SECONDS)
+
     def _has_answered(self) -> None:
-        self.has_listed.set()
         self.trouble = None
         if self._failures:
             self._failures = 0
@@ -86,18 +83,10 @@ class Watcher:
         level = logging.DEBUG if said == self.trouble else logging.WARNING
         _log.log(level, "cannot watch", extra={"kind": self._look.kind, "sentence": str(error)})
 
-    async def _wait_for_the_kind(self, error: ClusterError) -> None:
-        """There are no objects of a kind that the API server does not know (PodMonitor)."""
-        self._has_failed(error)
-        self.has_listed.set()
-        await asyncio.sleep(_NOT_SERVED_SECONDS)
-
     async def _list(self) -> str:
         """Tells of all there is, and of what was known and is no more; the version of the list."""
         look, missing, version = self._look, dict(self._known), ""
-        async for page in self._cluster.pages(
-            look.api_version, look.kind, look.namespace, LABEL_LLMDEPLOYMENT
-        ):
+        async for page in self._cluster.pages(look):
             version = page["metadata"]["resourceVersion"]
             for found in page.get("items") or []:
                 # A list says only once what its items are.
@@ -106,24 +95,21 @@ class Watcher:
         for name, owner in missing.items():
             del self._known[name]
             self._tell(Change(look.kind, _last(name, owner, version), gone=True))
+        self.has_listed.set()
         return version
 
-    async def _follow(self, version: str) -> None:
-        """Tells of changes since then, over as many requests as that takes."""
-        look = self._look
-        while True:
-            async for event in self._cluster.watch(
-                look.api_version, look.kind, look.namespace, LABEL_LLMDEPLOYMENT, version
-            ):
-                found = event["object"]
-                version = found["metadata"]["resourceVersion"]
-                match event["type"]:
-                    case "ADDED" | "MODIFIED":
-                        self._take(found)
-                    case "DELETED":
-                        self._known.pop(_name(found), None)
-                        self._tell(Change(look.kind, found, gone=True))
-            await asyncio.sleep(_PAUSES_SECONDS[0])
+    async def _follow(self) -> None:
+        """Tells of changes since the version that was seen last, until the answer ends."""
+        watch = self._cluster.watch(self._look, self._version or "", self._has_answered)
+        async for event in watch:
+            found = event["object"]
+            self._version = found["metadata"]["resourceVersion"]
+            match event["type"]:
+                case "ADDED" | "MODIFIED":
+                    self._take(found)
+                case "DELETED":
+                    self._known.pop(_name(found), None)
+                    self._tell(Change(self._look.kind, found, gone=True))
 
     def _take(self, found: Manifest) -> tuple[str, str]:
         name = _name(found)

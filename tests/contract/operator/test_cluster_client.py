@@ -157,7 +157,7 @@ def test_a_kubeconfig_of_no_use_is_named(
         path.write_text(content)
 
     with pytest.raises(NoClusterError, match=f"kubeconfig {path}|{path}.*") as caught:
-        asyncio.run(access(kubeconfig=str(path)).configuration())
+        asyncio.run(access(kubeconfig=str(path)).connection())
     assert sentence in str(caught.value)
 
 
@@ -165,7 +165,7 @@ def test_a_pod_without_a_token_is_told_what_to_mount(tmp_path: Path) -> None:
     environment = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 
     with pytest.raises(NoClusterError, match="automountServiceAccountToken: true"):
-        asyncio.run(access(environment=environment, service_account=tmp_path).configuration())
+        asyncio.run(access(environment=environment, service_account=tmp_path).connection())
 
 
 def test_nowhere_at_all_says_where_it_has_looked(
@@ -174,4 +174,4 @@ def test_nowhere_at_all_says_where_it_has_looked(
     monkeypatch.setenv("HOME", str(tmp_path))
 
     with pytest.raises(NoClusterError, match=r"not a pod .* no .*\.kube/config; give --kubeconfig"):
-        asyncio.run(access().configuration())
+        asyncio.run(access().connection())
