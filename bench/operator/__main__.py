@@ -8,6 +8,7 @@ Kubernetes itself takes.
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,9 @@ from bench.operator import fleet, program
 from bench.operator.order import Order
 
 from bed import lifecycle
-from bed.certificates import make_certificate
 from bed.controlplane import kubectl
 from bed.errors import BedError
 from bed.fakes import add_fake_nodes
-from bed.kubernetes import kubeconfig
 from bed.layout import Bed
 from bed.machine import inside
 
@@ -64,20 +63,36 @@ def fresh(bed: Bed) -> Iterator[None]:
     try:
         lifecycle.up(bed, nodes=0)
         add_fake_nodes(bed, FAKE_NODES)
-        make_certificate(bed.pki, "operator", program.USER, "system:masters")
-        (bed.pki / "operator.kubeconfig").write_text(kubeconfig(bed, "operator"))
         definition = ROOT / "crds/llmdeployments.stoker.dev.yaml"
         for words in (
             ("apply", "--server-side", f"--filename={definition}"),
             ("wait", "--for=condition=Established", "crd/llmdeployments.stoker.dev"),
             ("create", "namespace", fleet.NAMESPACE),
         ):
-            done = kubectl(bed, *words)
-            if done.returncode != 0:
-                raise BedError(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
+            _kubectl(bed, *words)
+        _make_account(bed)
         yield
     finally:
         lifecycle.down(bed)
+
+
+def _make_account(bed: Bed) -> None:
+    """Who the operator is. It may do anything: rights are proven elsewhere."""
+    where = f"--namespace={fleet.NAMESPACE}"
+    _kubectl(bed, where, "create", "serviceaccount", program.ACCOUNT)
+    subject = f"--serviceaccount={fleet.NAMESPACE}:{program.ACCOUNT}"
+    _kubectl(bed, "create", "clusterrolebinding", "bench", "--clusterrole=cluster-admin", subject)
+    folder = program.account_folder(bed)
+    folder.mkdir()
+    (folder / "token").write_text(_kubectl(bed, where, "create", "token", program.ACCOUNT))
+    shutil.copy(bed.pki / "ca.crt", folder)
+
+
+def _kubectl(bed: Bed, *words: str) -> str:
+    done = kubectl(bed, *words)
+    if done.returncode != 0:
+        raise BedError(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def measure(part: str, order: Order) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
@@ -15,10 +16,21 @@ from urllib.request import urlopen
 from bench.operator import fleet
 from bench.operator.usage import cpu_seconds, peak_mib
 
+from bed.kubernetes import API_PORT
 from bed.layout import Bed
 
-USER = "stoker-operator"
+ACCOUNT = "stoker-operator"
+USER = f"system:serviceaccount:{fleet.NAMESPACE}:{ACCOUNT}"
 """Whom the API server takes it for."""
+
+# As in a pod: the files of its ServiceAccount are where the kubelet puts them.
+AS_A_POD = (
+    *("unshare", "--mount", "sh", "-ec"),
+    (
+        "mount -t tmpfs stoker /run && mkdir -p /run/secrets/kubernetes.io"
+        ' && cp -r "$0" /run/secrets/kubernetes.io/serviceaccount && exec "$@"'
+    ),
+)
 
 _REST_SECONDS = 3.0
 """Longer than the operator ever puts off a status."""
@@ -82,13 +94,19 @@ class Operator:
 async def operator(bed: Bed, log: Path) -> AsyncIterator[Operator]:
     """The operator, from its start on. What is done with it is cut short if it ends."""
     command = [
-        *(sys.executable, "-m", "stoker_operator", "operator"),
-        *("--kubeconfig", str(bed.pki / "operator.kubeconfig"), "--pod-addresses", "skip"),
-        *("--listen", "127.0.0.1:0", "--log-format", "json", *fleet.FLAGS),
+        *(*AS_A_POD, str(account_folder(bed)), sys.executable, "-m", "stoker_operator", "operator"),
+        *("--pod-addresses", "skip", "--listen", "127.0.0.1:0", "--log-format", "json"),
+        *fleet.FLAGS,
     ]
+    address = {
+        "KUBERNETES_SERVICE_HOST": bed.control_plane.address,
+        "KUBERNETES_SERVICE_PORT": str(API_PORT),
+    }
     with log.open("wb") as file:
         began = time.monotonic()
-        process = await asyncio.create_subprocess_exec(*command, stdout=file, stderr=file)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=file, stderr=file, env=os.environ | address
+        )
 
     async def outlived() -> None:
         await process.wait()
@@ -104,6 +122,11 @@ async def operator(bed: Bed, log: Path) -> AsyncIterator[Operator]:
                 process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(_END_SECONDS):
                 await process.wait()
+
+
+def account_folder(bed: Bed) -> Path:
+    """Where the files of its ServiceAccount are."""
+    return bed.pki / "operator"
 
 
 def _read(url: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from stoker_operator import VERSION
 from stoker_operator.api_errors import (
     ApiError,
     ConflictError,
@@ -197,7 +198,8 @@ class _Way:
     @property
     def headers(self) -> dict[str, str]:
         who = self.connection.authorization
-        return {"Accept": "application/json"} | ({"Authorization": who} if who else {})
+        about = {"Accept": "application/json", "User-Agent": f"stoker-operator/{VERSION}"}
+        return about | ({"Authorization": who} if who else {})
 
     @property
     def is_outdated(self) -> bool:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import version as installed_version
 from typing import Any
 
 from stoker_api.crd import custom_resource_definition
@@ -14,6 +13,7 @@ from stoker_api.errors import InvalidManifestError
 from stoker_api.reading import read
 from stoker_api.resource import KIND, LLMDeployment
 from stoker_api.wire import DOMAIN
+from stoker_operator import VERSION
 from stoker_operator.desired import NetworkPolicySettings, Settings, desired
 from stoker_operator.documents import Document, read_all, to_json, to_yaml
 from stoker_operator.errors import InvalidDocumentsError, StokerError
@@ -89,13 +89,13 @@ def completion(arguments: argparse.Namespace) -> int:
 
 def version(_: argparse.Namespace) -> int:
     """Prints the version."""
-    print(_version())
+    print(VERSION)
     return 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
-        sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{_version()}",
+        sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{VERSION}",
         network_policy=NetworkPolicySettings() if arguments.network_policy else None,
         pod_monitor=arguments.pod_monitor,
     )
@@ -106,10 +106,6 @@ def _address(text: str) -> tuple[str, int]:
     if not (colon and port.isdecimal() and int(port) < 1 << 16):
         raise StokerError(f"--listen: {text!r} is no ADDRESS:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
-
-
-def _version() -> str:
-    return installed_version("stoker-operator")
 
 
 def _print(manifests: list[Any], form: str) -> None:

@@ -18,9 +18,11 @@ def is_applied(wanted: Manifest, live: Manifest) -> bool:
 
 def _covers(live: Any, wanted: Any) -> bool:
     match wanted:
+        case [] | {} if live is None:
+            return True  # the API server leaves out what is empty
         case dict():
             return isinstance(live, dict) and all(
-                name in live and _covers(live[name], value) for name, value in wanted.items()
+                _covers(live.get(name), value) for name, value in wanted.items()
             )
         case list():
             return isinstance(live, list) and _has_in_order(live, wanted)

@@ -33,7 +33,7 @@ from stoker_operator.sidecars import Sidecars
 from stoker_operator.telling import Telling
 from stoker_operator.watching import Watcher
 from stoker_operator.wishes import Wishes
-from stoker_operator.world import POD, Change, Key, World, is_settled
+from stoker_operator.world import POD, RESOURCE, Change, Key, World, is_settled
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ _HUNG_SECONDS = 120.0
 
 _UNCHANGED_SECONDS = 1.0
 """At the start, what has changed meanwhile goes before a thousand that have not."""
+_RUNNING = ("Deployment", POD)
+_BURST_SECONDS = 0.2
+"""A pod that becomes hot is told of many times, and its Deployment too: one pass for all of it."""
 _NO_KIND_SECONDS = 5.0
 _CONNECTIONS = 100
 """Enough for every watch and all passes; the API server answers them over few more threads."""
@@ -208,10 +211,17 @@ class Operator:
         return _KINDS | {kind: version for kind, version in more.items() if version}
 
     def _seen(self, change: Change) -> None:
-        is_old = is_settled(change) and not self._world.knows(change)
+        wait = self._wait(change)
         key = self._world.see(change)
         if key is not None:
-            self._queue.add_after(key, _UNCHANGED_SECONDS if is_old else 0)
+            self._queue.add_after(key, wait)
+
+    def _wait(self, change: Change) -> float:
+        """How long a pass may wait for what comes with this change, or is more urgent."""
+        if change.kind == RESOURCE:
+            is_old = is_settled(change) and not self._world.knows(change)
+            return _UNCHANGED_SECONDS if is_old else 0
+        return _BURST_SECONDS if change.kind in _RUNNING and not change.gone else 0
 
     def _wake_all(self) -> None:
         for key in self._world.keys():  # noqa: SIM118 - it is no mapping

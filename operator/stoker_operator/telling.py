@@ -13,9 +13,6 @@ from stoker_operator.observed import Observed
 from stoker_operator.recorder import Recorder
 from stoker_operator.world import RESOURCE, Change, Key, World
 
-SETTLE = timedelta(seconds=0.15)
-"""What changes comes in bursts (a pod, its Deployment, the next pod): one write for all of it."""
-
 PACE = timedelta(seconds=2)
 """So far apart are two writes of a status that says nothing that somebody waits for."""
 
@@ -32,12 +29,10 @@ class Telling:
         self._world = world
         self._recorder = recorder
         self._measures = measures
-        self._noticed_at: dict[Key, datetime] = {}
         self._told_at: dict[Key, datetime] = {}
 
     def forget(self, key: Key) -> None:
         """Nothing more will be told of it."""
-        self._noticed_at.pop(key, None)
         self._told_at.pop(key, None)
 
     async def tell(self, body: Manifest, found: Observed, now: datetime) -> float | None:
@@ -45,16 +40,12 @@ class Telling:
         status, said = found.status.as_json(), body.get("status") or {}
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if status == said:
-            self._noticed_at.pop(key, None)
             return found.look_again_seconds
-        due = self._noticed_at.setdefault(key, now) + SETTLE
-        if key in self._told_at and _matters(status) == _matters(said):
-            due = max(due, self._told_at[key] + PACE)
-        if now < due:
-            return (due - now).total_seconds()
+        told_at = self._told_at.get(key)
+        if told_at and now - told_at < PACE and _matters(status) == _matters(said):
+            return (PACE - (now - told_at)).total_seconds()
         await self._write(body, status)
         self._told_at[key] = now
-        del self._noticed_at[key]
         await self._recorder.record(body, found.events, now)
         return found.look_again_seconds
 

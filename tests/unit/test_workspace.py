@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import stoker_operator
 import stoker_sidecar
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_the_members_have_one_version() -> None:
         tomllib.loads((ROOT / member / "pyproject.toml").read_text())["project"]["version"]
         for member in MEMBERS
     }
-    assert versions == {stoker_sidecar.VERSION}
+    assert versions == {stoker_sidecar.VERSION} == {stoker_operator.VERSION}
 
 
 def test_what_is_generated_is_up_to_date() -> None:

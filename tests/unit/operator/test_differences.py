@@ -8,7 +8,7 @@ import pytest
 from stoker_operator.desired import Manifest, Settings, desired
 from stoker_operator.desired.marks import marked
 from stoker_operator.differences import is_applied
-from support.manifests import merged, resource
+from support.manifests import Json, merged, resource
 
 SETTINGS = Settings("stoker-sidecar:test")
 SPEC = {"replicas": 2, "server": {"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}}}}
@@ -46,6 +46,16 @@ def test_what_others_have_added_is_no_difference() -> None:
     kept["spec"]["template"]["spec"]["containers"].insert(0, {"name": "injected"})
 
     assert is_applied(wanted(), kept)
+
+
+def test_what_is_empty_may_be_left_out_by_the_api_server() -> None:
+    spec: Json = {"podTemplate": {"affinity": {"podAffinity": {}}}}
+    objects = desired(resource(spec, uid="1"), SETTINGS)
+    empty = marked(next(each for each in objects if each["kind"] == "Deployment"))
+    kept = deepcopy(empty)
+    del kept["spec"]["template"]["spec"]["affinity"]["podAffinity"]
+
+    assert is_applied(empty, kept)
 
 
 def change(path: str, value: Any) -> Manifest:
