@@ -1,6 +1,7 @@
 """What a client needs to know to get into a cluster."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,7 +25,7 @@ class Connection:
         """Whether only what says who we are has changed."""
         return replace(self, authorization=None) == replace(other, authorization=None)
 
-    @property
+    @cached_property
     def proxy(self) -> str | None:
         """What HTTPS_PROXY and NO_PROXY say about the API server."""
         url = urlsplit(self.server)

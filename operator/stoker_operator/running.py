@@ -1,6 +1,7 @@
 """The operator as a whole: puts its parts together, runs them, and takes them down again."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -155,6 +156,7 @@ class Operator:
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
             reconciler = await stack.enter_async_context(self._reconciler())
+            gc.freeze()  # what has been loaded stays: no need to look through it ever again
             await stack.enter_async_context(self._passes(reconciler))
             self._leads = True
             try:

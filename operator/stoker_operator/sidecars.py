@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -25,8 +26,11 @@ class Sidecars:
     def __init__(self, port: int = SIDECAR_PORT) -> None:
         self._port = port
         self._places = asyncio.Semaphore(_AT_ONCE)
-        # Pods are asked by address: no proxy that the environment names is on the way.
-        self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False)
+        # Pods are asked by address and in the clear: no proxy that the environment names is on the
+        # way, and no certificates have to be loaded.
+        self._client = httpx.AsyncClient(
+            timeout=_SECONDS, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
 
     async def __aenter__(self) -> Self:
         return self

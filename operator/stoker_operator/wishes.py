@@ -41,9 +41,12 @@ class Wishes:
 
         InvalidManifestError with all that is wrong with it.
         """
-        key = (text, Running.of(live))
+        running = Running.of(live)
+        if running and running.sidecar_image == self._settings.sidecar_image:
+            running = None  # there is no other image to be kept
+        key = (text, running)
         if key not in self._known:
-            self._known[key] = self._made(body, key[1])
+            self._known[key] = self._made(body, running)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)

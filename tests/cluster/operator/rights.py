@@ -22,7 +22,7 @@ CLUSTER_ROLE = {
         _rule("stoker.dev", ["llmdeployments/status"], ["get", "patch"]),
         _rule("", ["configmaps", "persistentvolumeclaims", "serviceaccounts", "services"], _ALL),
         _rule("", ["pods"], ["get", "list", "watch"]),
-        _rule("", ["events"], ["create", "get", "patch"]),
+        _rule("", ["events"], ["create", "patch"]),
         _rule("apps", ["deployments"], _ALL),
         _rule("policy", ["poddisruptionbudgets"], _ALL),
         _rule("networking.k8s.io", ["networkpolicies"], _ALL),
