@@ -44,7 +44,7 @@ async def main() -> None:
     order = Order.told()
     async with (
         Cluster.connect(str(order.bed.pki / "admin.kubeconfig")) as cluster,
-        Cluster.connect(str(order.bed.pki / "operator.kubeconfig")) as writer,
+        Cluster.connect(str(order.bed.pki / "admin.kubeconfig")) as writer,
         sight(cluster, [("apps/v1", "Deployment")]) as seen,
     ):
         await until_calm(order.bed)

@@ -43,7 +43,7 @@ _GRACE_SECONDS = 10.0
 _HUNG_SECONDS = 120.0
 """No pass takes as long: each of its requests has a time-out."""
 
-_UNCHANGED_SECONDS = 1.0
+_UNCHANGED_SECONDS = 3.0
 """At the start, what has changed meanwhile goes before a thousand that have not."""
 _RUNNING = ("Deployment", POD)
 _BURST_SECONDS = 0.2

@@ -13,7 +13,7 @@ from stoker_operator.observed import Observed
 from stoker_operator.recorder import Recorder
 from stoker_operator.world import RESOURCE, Change, Key, World
 
-PACE = timedelta(seconds=5)
+PACE = timedelta(seconds=10)
 """So far apart are two writes of a status that says nothing that somebody waits for."""
 
 _NOT_FOUND = 404
