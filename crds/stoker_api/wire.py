@@ -345,6 +345,12 @@ class Counters:
     config_errors: int
 
 
+DEADLINE_FIELD = "warmup.deadline"
+"""Stands in the warning of a sidecar that has seen no progress for so long."""
+BUDGET_FIELD = "gpu.memoryBudget"
+"""Stands in the warning of a sidecar whose model takes more than that."""
+
+
 @dataclass(frozen=True)
 class Status(Document):
     """`GET /status`: everything that the sidecar knows, as of now."""

@@ -40,8 +40,8 @@ _log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 10.0
 """For passes that are under way when the operator is told to stop."""
-_HUNG_SECONDS = 120.0
-"""No pass takes as long: each of its requests has a time-out."""
+_HUNG_SECONDS = 600.0
+"""No pass takes as long: each of its requests has a time-out, and few attempts."""
 
 _UNCHANGED_SECONDS = 3.0
 """At the start, what has changed meanwhile goes before a thousand that have not."""

@@ -41,9 +41,8 @@ class Telling:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if status == said:
             return found.look_again_seconds
-        told_at = self._told_at.get(key)
-        if told_at and now - told_at < PACE and _matters(status) == _matters(said):
-            return (PACE - (now - told_at)).total_seconds()
+        if wait := pause_seconds(said, status, self._told_at.get(key), now):
+            return wait
         await self._write(body, status)
         self._told_at[key] = now
         await self._recorder.record(body, found.events, now)
@@ -63,6 +62,15 @@ class Telling:
             raise
         self._measures.applied(RESOURCE, "ok")
         self._world.see(Change(RESOURCE, written))
+
+
+def pause_seconds(
+    said: Mapping[str, Any], status: Mapping[str, Any], told_at: datetime | None, now: datetime
+) -> float:
+    """How long what is new in `status` has to wait, if the last was told at that time."""
+    if told_at is None or _matters(status) != _matters(said):
+        return 0.0
+    return max(0.0, (PACE - (now - told_at)).total_seconds())
 
 
 def _matters(status: Mapping[str, Any]) -> tuple[object, ...]:

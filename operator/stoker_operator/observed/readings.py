@@ -48,7 +48,7 @@ def taken_bytes(told: wire.Status, budget: int | None) -> int | None:
 
 
 def _says_over_budget(told: wire.Status) -> bool:
-    return any("gpu.memoryBudget" in warning for warning in told.warnings)
+    return any(wire.BUDGET_FIELD in warning for warning in told.warnings)
 
 
 def offload_ratio(told: wire.Status) -> float | None:

@@ -1,8 +1,7 @@
 """Pods that come no nearer to heat, and when to look at them again."""
 
+from stoker_api.wire import DEADLINE_FIELD
 from stoker_operator.observed.pods import Pod
-
-_DEADLINE = "warmup.deadline"
 
 
 def stalled(pod: Pod) -> bool:
@@ -11,4 +10,4 @@ def stalled(pod: Pod) -> bool:
     The sidecar alone knows: bytes that come are progress, and only it counts them.
     """
     warnings = pod.sidecar.warnings if pod.sidecar else ()
-    return any(_DEADLINE in warning for warning in warnings)
+    return any(DEADLINE_FIELD in warning for warning in warnings)

@@ -15,7 +15,7 @@ what a pod did in production can be replayed line by line.
 from dataclasses import dataclass, replace
 
 from stoker_api.reasons import Reason
-from stoker_api.wire import HeatState
+from stoker_api.wire import DEADLINE_FIELD, HeatState
 from stoker_sidecar.heat.fold import fold, load_begun
 from stoker_sidecar.heat.judging import judge
 from stoker_sidecar.heat.judging.case import Case, say
@@ -178,7 +178,7 @@ def _no_progress(case: Case) -> str | None:
     since = case.now - case.memory.progress_at
     if case.memory.verdict.is_hot or since < deadline:
         return None
-    return f"No progress towards heat for longer than warmup.deadline ({deadline:g} s)"
+    return f"No progress towards heat for longer than {DEADLINE_FIELD} ({deadline:g} s)"
 
 
 __all__ = ["Action", "Gate", "Memory", "Observation", "Step", "Verdict", "Wanted", "step"]

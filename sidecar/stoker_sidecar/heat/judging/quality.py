@@ -5,7 +5,7 @@ shut the gate: a soft reason is often true of every pod at once.
 """
 
 from stoker_api.reasons import Reason
-from stoker_api.wire import HeatState, OnOverBudget, SoftReason
+from stoker_api.wire import BUDGET_FIELD, HeatState, OnOverBudget, SoftReason
 from stoker_sidecar.heat.facts import contradiction, gpu_bytes, offload_ratio, size, span
 from stoker_sidecar.heat.judging.case import Case, say
 from stoker_sidecar.heat.memory import Verdict
@@ -79,7 +79,7 @@ def excess(case: Case) -> str | None:
     budget = gpu.memory_budget_bytes if gpu else None
     if budget is None or used is None or used <= budget:
         return None
-    return f"It takes {size(used)} of GPU memory; gpu.memoryBudget is {size(budget)}"
+    return f"It takes {size(used)} of GPU memory; {BUDGET_FIELD} is {size(budget)}"
 
 
 def shortfall(case: Case) -> str | None:
