@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import kopf
@@ -18,6 +19,9 @@ from stoker_operator.connection import Connection
 from stoker_operator.world import RESOURCE, Change
 
 LISTED_AT_ONCE = 100
+_PAUSE_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 class _Forgetful(kopf.DiffBaseStorage):
@@ -71,44 +75,48 @@ def settings() -> kopf.OperatorSettings:
 
 
 class Listening(threading.Thread):
-    """kopf, in its own thread with its own event loop, until it is told to stop."""
+    """kopf, in its own thread with its own event loop, until it is told to stop.
 
-    def __init__(
-        self,
-        handlers: kopf.OperatorRegistry,
-        namespaces: Collection[str],
-        on_end: Callable[[], None],
-    ) -> None:
+    To kopf a watch that is refused is the end (a 410, a 403 of a moment). It then begins anew.
+    """
+
+    def __init__(self, handlers: kopf.OperatorRegistry, namespaces: Collection[str]) -> None:
         super().__init__(name="kopf", daemon=True)
         self._handlers = handlers
         self._namespaces = tuple(namespaces)
-        self._on_end = on_end
         self._told_to_stop = threading.Event()
-        self.error: Exception | None = None
-        """Why it has ended without being told to."""
+        self._end: Callable[[], object] = self._told_to_stop.set
 
     def stop(self) -> None:
         """Asks it to end; it takes a moment."""
         self._told_to_stop.set()
+        with suppress(RuntimeError):  # its loop has ended already
+            self._end()
 
     def run(self) -> None:
         quieten()
-        try:
-            asyncio.run(
-                kopf.operator(
-                    registry=self._handlers,
-                    settings=settings(),
-                    # Unused without peering; to find one of its own it would ask DNS, and wait.
-                    identity="stoker",  # type: ignore[arg-type]
-                    namespaces=self._namespaces,
-                    clusterwide=not self._namespaces,
-                    stop_flag=self._told_to_stop,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-            self.error = error
-        finally:
-            self._on_end()
+        while not self._told_to_stop.is_set():
+            try:
+                asyncio.run(self._listen())
+            except Exception as error:  # noqa: BLE001 - kopf's are of many kinds
+                _log.warning("kopf begins anew", extra={"sentence": str(error)})
+            self._told_to_stop.wait(_PAUSE_SECONDS)
+
+    async def _listen(self) -> None:
+        # One of this loop: for a thread's, kopf would have another thread wait for ever.
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._end = lambda: loop.call_soon_threadsafe(ended.set)
+        if self._told_to_stop.is_set():
+            return
+        await kopf.operator(
+            registry=self._handlers,
+            settings=settings(),
+            # Unused without peering; to find one of its own it would ask DNS, and wait.
+            identity="stoker",  # type: ignore[arg-type]
+            namespaces=self._namespaces,
+            clusterwide=not self._namespaces,
+            stop_flag=ended,
+        )
 
 
 def _connection_info(found: Connection) -> kopf.ConnectionInfo:

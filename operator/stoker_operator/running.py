@@ -22,7 +22,6 @@ from stoker_operator.channel import Limits
 from stoker_operator.cluster import Cluster, Look
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Settings
-from stoker_operator.errors import StokerError
 from stoker_operator.lease import Candidate, Leadership
 from stoker_operator.making import Making
 from stoker_operator.measures import Measures
@@ -114,7 +113,6 @@ class Operator:
         self._queue = WorkQueue()
         self._watchers: list[Watcher] = []
         self._leads = False
-        self._kopf_has_ended = asyncio.Event()
 
     def register(self, registry: CollectorRegistry) -> None:
         """Has its figures among the metrics."""
@@ -151,19 +149,18 @@ class Operator:
             ]
             for watcher in self._watchers:
                 await stack.enter_async_context(_task(watcher.run()))
-            listening = await stack.enter_async_context(self._listening())
+            await stack.enter_async_context(self._listening())
             # A pass that knew but half of what there is would look for the rest.
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
             reconciler = await stack.enter_async_context(self._reconciler())
             gc.freeze()  # what has been loaded stays: no need to look through it ever again
-            await stack.enter_async_context(self._passes(reconciler))
+            making = await stack.enter_async_context(self._passes(reconciler))
             self._leads = True
             try:
-                await self._kopf_has_ended.wait()
+                await making
             finally:
                 self._leads = False
-            raise StokerError(f"kopf has ended: {listening.error}") from listening.error
 
     async def _until_there_is_a_kind(self) -> None:
         """Without the CustomResourceDefinition there is nothing to do; kopf would not say so."""
@@ -186,13 +183,13 @@ class Operator:
                 await asyncio.sleep(1)
 
     @asynccontextmanager
-    async def _passes(self, reconciler: Reconciler) -> AsyncIterator[None]:
+    async def _passes(self, reconciler: Reconciler) -> AsyncIterator[asyncio.Task[None]]:
         """Passes are made while the block lasts; those under way at its end are finished."""
         async with _task(
             self._queue.run(self._process(reconciler), self._orders.workers)
         ) as making:
             try:
-                yield
+                yield making
             finally:
                 self._queue.stop(_GRACE_SECONDS)
                 await asyncio.wait((making,))
@@ -230,24 +227,19 @@ class Operator:
             self._queue.add(key)
 
     @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[handlers.Listening]:
+    async def _listening(self) -> AsyncIterator[None]:
         """Hears of LLMDeployments, from kopf's thread."""
         loop = asyncio.get_running_loop()
 
         def tell(change: Change) -> None:
             loop.call_soon_threadsafe(self._seen, change)
 
-        def on_end() -> None:
-            loop.call_soon_threadsafe(self._kopf_has_ended.set)
-
         listening = handlers.Listening(
-            handlers.registry(tell, self._orders.access.connection),
-            self._orders.namespaces,
-            on_end,
+            handlers.registry(tell, self._orders.access.connection), self._orders.namespaces
         )
         listening.start()
         try:
-            yield listening
+            yield
         finally:
             listening.stop()
             await asyncio.to_thread(listening.join, _GRACE_SECONDS)

@@ -21,6 +21,9 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, T
 from bed import machine
 from bed.layout import Bed
 
+# Of the event loop, at the end: what has been cut is closed some turns later.
+_TURNS = 50
+
 BIGGEST_BODY = 16 * 1024**2
 
 # What belongs to one connection, and not to what is said on it.
@@ -171,6 +174,7 @@ class ApiProxy:
     async def until_closed(self) -> None:
         await self._closing.wait()
         self._end_watches(None)
+        self._cut()  # a polite end would wait for the other side
 
     async def answer(self, received: web.Request) -> web.StreamResponse:
         """The API server's answer to a request, or what a test wants in its place."""
@@ -257,6 +261,8 @@ async def _serve(bed: Bed, opened: "Future[ApiProxy]") -> None:
         async with _open(bed) as proxy:
             opened.set_result(proxy)
             await proxy.until_closed()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
     except Exception as error:
         if opened.done():
             raise
