@@ -10,10 +10,11 @@ from bed.cluster import Namespace, wait_for
 from bed.layout import Bed
 from cluster.operator.installation import ACCOUNT, Installation, Operator
 from cluster.operator.resource import Resource, on_a_fake_node
+from stoker_operator.telling import PACE
 from support.manifests import Json
 
-# Whatever is under way is over when nothing was written for so long.
-PAUSE_SECONDS = 3.0
+# Whatever is under way is over when nothing was written for longer than any status is put off.
+PAUSE_SECONDS = PACE.total_seconds() + 1
 
 CLAIM: Json = {"size": "1Gi", "accessMode": "ReadWriteMany"}
 
