@@ -10,6 +10,7 @@ from bench.operator.sight import sight
 from bench.table import note
 
 from stoker_operator.cluster import Cluster
+from stoker_operator.credentials import Access
 
 
 async def main() -> None:
@@ -19,7 +20,7 @@ async def main() -> None:
     logs = order.bed.folder / "logs"
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(
-            Cluster.connect(str(order.bed.pki / "admin.kubeconfig"))
+            Cluster.connect(Access(str(order.bed.pki / "admin.kubeconfig")))
         )
         seen = await stack.enter_async_context(sight(cluster, fleet.kinds()))
         at = latencies.Scene(order, cluster, seen)

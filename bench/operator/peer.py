@@ -22,6 +22,7 @@ from stoker_api.reading import read
 from stoker_api.resource import API_VERSION, KIND
 from stoker_api.status import Status
 from stoker_operator.cluster import Cluster
+from stoker_operator.credentials import Access
 from stoker_operator.desired.marks import marked
 from stoker_operator.observed import Seen, observed
 
@@ -43,8 +44,7 @@ async def main() -> None:
     """Writes it all, and notes what it took."""
     order = Order.told()
     async with (
-        Cluster.connect(str(order.bed.pki / "admin.kubeconfig")) as cluster,
-        Cluster.connect(str(order.bed.pki / "admin.kubeconfig")) as writer,
+        Cluster.connect(Access(str(order.bed.pki / "admin.kubeconfig"))) as cluster,
         sight(cluster, [("apps/v1", "Deployment")]) as seen,
     ):
         await until_calm(order.bed)
@@ -55,7 +55,7 @@ async def main() -> None:
 
         async def one(resource: fleet.Manifest) -> int:
             async with limit:
-                return await _write(writer, resource)
+                return await _write(cluster, resource)
 
         own = time.process_time()
         writes = sum(await asyncio.gather(*map(one, resources)))

@@ -1,7 +1,7 @@
 """The way that requests go to the API server, bounded in time, in size and in connections.
 
-Kubernetes' own client would bring a thousand types that nobody needs here: half a second at each
-start, and a fifth of the memory. Whatever fails on the way is an error of `api_errors`.
+JSON goes in and comes out as it is: nothing here needs the types of Kubernetes' own client.
+Whatever fails on the way is an error of `api_errors`.
 """
 
 import asyncio
@@ -24,11 +24,10 @@ from stoker_operator.api_errors import (
 )
 from stoker_operator.connection import Connection
 from stoker_operator.credentials import Access
-
-Manifest = dict[str, Any]
+from stoker_operator.desired import Manifest
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
-"""etcd takes no object of half that size."""
+"""A page of a list has a hundred objects, of some ten KiB each."""
 _MAX_SENTENCE = 1000
 _ASKED_AGAIN = 2
 _IDLE_SECONDS = 60.0
@@ -115,6 +114,13 @@ class Channel:
             await self._sign_in()
             return True
 
+    async def _renew(self) -> None:
+        """Looks for newer credentials where these are about to end; once, whoever asks."""
+        if self._way.is_outdated:
+            async with self._signing_in:
+                if self._way.is_outdated:
+                    await self._sign_in()
+
     async def _sign_in(self) -> None:
         connection, before = await self._access.connection(), self._way
         if connection.is_by_the_way_of(before.connection):
@@ -148,8 +154,7 @@ class Channel:
         self, request: "_Request", limit: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The beginning of an answer. Whatever fails until the block ends is UnreachableError."""
-        if self._way.is_outdated:
-            await self._sign_in()
+        await self._renew()
         way = self._way
         server = way.connection.server
         try:

@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from stoker_operator.api_errors import ApiError, ConflictError
-from stoker_operator.channel import LIMITS, Channel, Limits, Manifest
+from stoker_operator.channel import LIMITS, Channel, Limits
 from stoker_operator.credentials import Access
+from stoker_operator.desired import Manifest
 
 FIELD_MANAGER = "stoker"
 
@@ -33,7 +34,7 @@ _PLURALS = {
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
 }
-_LISTED_AT_ONCE = 100
+LISTED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,8 @@ class Cluster:
 
     @classmethod
     @asynccontextmanager
-    async def connect(
-        cls,
-        kubeconfig: str | None = None,
-        context: str | None = None,
-        *,
-        access: Access | None = None,
-        limits: Limits = LIMITS,
-    ) -> "AsyncIterator[Cluster]":
+    async def connect(cls, access: Access, limits: Limits = LIMITS) -> "AsyncIterator[Cluster]":
         """A client, while the block lasts. This alone makes no request."""
-        access = access or Access(kubeconfig, context)
         async with Channel.open(access, limits) as channel:
             yield cls(channel)
 
@@ -146,7 +139,7 @@ class Cluster:
         more = ""
         while True:
             query = urlencode(
-                {"labelSelector": look.selector, "limit": _LISTED_AT_ONCE, "continue": more}
+                {"labelSelector": look.selector, "limit": LISTED_AT_ONCE, "continue": more}
             )
             page = await self._channel.ask("GET", f"{look.folder}?{query}")
             yield page

@@ -15,10 +15,10 @@ from typing import Any
 import kopf
 
 from stoker_api.wire import DOMAIN
+from stoker_operator.cluster import LISTED_AT_ONCE
 from stoker_operator.connection import Connection
 from stoker_operator.world import RESOURCE, Change
 
-LISTED_AT_ONCE = 100
 _PAUSE_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)

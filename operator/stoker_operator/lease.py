@@ -17,9 +17,8 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from stoker_operator.api_errors import ClusterError, ConflictError
+from stoker_operator.desired import Manifest
 from stoker_operator.errors import StokerError
-
-Manifest = dict[str, Any]
 
 API_VERSION = "coordination.k8s.io/v1"
 KIND = "Lease"

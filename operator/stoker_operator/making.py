@@ -12,7 +12,7 @@ from stoker_operator.differences import is_applied
 from stoker_operator.measures import Measures
 from stoker_operator.observed import Problem
 from stoker_operator.observed.reasons import Reason
-from stoker_operator.ownership import Whose, controller, whose
+from stoker_operator.ownership import Whose, is_owned, whose
 from stoker_operator.wishes import DEPLOYMENT, Name, Wish, name_of
 from stoker_operator.world import Change, World
 
@@ -53,7 +53,7 @@ class Making:
                 *(self._write(due[name], live.get(name), wish.resource) for name in wave)
             )
         for name, found in live.items():
-            if name not in wish.objects and _is_owned(found, wish.resource):
+            if name not in wish.objects and is_owned(found, wish.resource):
                 problems.append(await self._prune(found))
         return tuple(problem for problem in problems if problem)
 
@@ -113,11 +113,6 @@ class Making:
             return _problem(found, error)
         _log.info("deleted", extra={"kind": found["kind"], "object": _full(found)})
         return None
-
-
-def _is_owned(found: Manifest, resource: LLMDeployment) -> bool:
-    owner = controller(found)
-    return owner is not None and owner.get("uid") == resource.metadata.uid
 
 
 def _full(manifest: Manifest) -> str:

@@ -21,11 +21,11 @@ class Whose(Enum):
 def whose(found: Manifest, resource: LLMDeployment) -> Whose:
     """Whose this object is, as this LLMDeployment sees it."""
     metadata = found["metadata"]
-    owner = controller(found)
+    owner = _controller(found)
     if owner is None:
         labels = metadata.get("labels") or {}
         mine = labels.get(LABEL_LLMDEPLOYMENT) == resource.metadata.name
-    elif owner.get("uid") == resource.metadata.uid:
+    elif is_owned(found, resource):
         mine = True
     elif (owner.get("kind"), owner.get("name")) == (KIND, resource.metadata.name):
         return Whose.LEAVING  # with the LLMDeployment that had this name before
@@ -36,7 +36,13 @@ def whose(found: Manifest, resource: LLMDeployment) -> Whose:
     return Whose.LEAVING if metadata.get("deletionTimestamp") else Whose.OURS
 
 
-def controller(found: Manifest) -> Manifest | None:
+def is_owned(found: Manifest, resource: LLMDeployment) -> bool:
+    """Whether it goes with this LLMDeployment."""
+    owner = _controller(found)
+    return owner is not None and owner.get("uid") == resource.metadata.uid
+
+
+def _controller(found: Manifest) -> Manifest | None:
     """The one owner that is responsible for an object."""
     owners: list[Manifest] = found["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)

@@ -13,6 +13,7 @@ from stoker_api.errors import InvalidManifestError
 from stoker_api.resource import LLMDeployment
 from stoker_api.status import Status
 from stoker_operator.desired import Manifest
+from stoker_operator.desired.identity import models_name
 from stoker_operator.errors import StokerError
 from stoker_operator.making import LeftError, Making
 from stoker_operator.measures import Measures
@@ -21,7 +22,7 @@ from stoker_operator.observed.reasons import Reason
 from stoker_operator.sidecars import Sidecars
 from stoker_operator.telling import Telling
 from stoker_operator.wishes import DEPLOYMENT, Wishes
-from stoker_operator.world import RESOURCE, Change, Key, World
+from stoker_operator.world import Key, World
 
 _UNREAD_SECONDS = 30.0
 """After that a sidecar that did not answer is asked once more."""
@@ -49,15 +50,14 @@ class Reconciler:
         PassFailedError where not all could be done.
         """
         body = self.world.resource(key)
-        if body is None or body["metadata"].get("deletionTimestamp"):
-            self.telling.forget(key)
-            return None
-        try:
+        if body is not None and not body["metadata"].get("deletionTimestamp"):
             with self.measures.timed():
-                return await self._pass(key, body, now)
-        except LeftError:
-            self.world.see(Change(RESOURCE, body, gone=True))
-            return None
+                try:
+                    return await self._pass(key, body, now)
+                except LeftError:
+                    self.world.forget(key, body["metadata"]["uid"])
+        self.telling.forget(key)
+        return None
 
     async def _pass(self, key: Key, body: Manifest, now: datetime) -> float | None:
         before, objects = _status(body), self.world.objects(key)
@@ -81,7 +81,7 @@ class Reconciler:
         self, resource: LLMDeployment, key: Key, before: Status, problems: tuple[Problem, ...]
     ) -> tuple[Seen, bool]:
         """All that is to be seen; whether every sidecar that was asked has answered."""
-        pods, objects = self.world.pods(key), self.world.objects(key)
+        pods = self.world.pods(key)
         asked = to_read(resource, before, pods) if self.sidecars else ()
         addresses = {
             pod["metadata"]["name"]: pod["status"]["podIP"]
@@ -89,10 +89,9 @@ class Reconciler:
             if pod["metadata"]["name"] in asked
         }
         statuses = await self.sidecars.read(addresses) if self.sidecars and addresses else {}
-        claims = [found for (kind, _), found in objects.items() if kind == "PersistentVolumeClaim"]
         seen = Seen(
-            deployment=objects.get((DEPLOYMENT, resource.metadata.name)),
-            claim=claims[0] if claims else None,
+            deployment=self.world.object(key, DEPLOYMENT, resource.metadata.name),
+            claim=self.world.object(key, "PersistentVolumeClaim", models_name(resource)),
             pods=pods,
             sidecars=statuses,
             problems=problems,

@@ -1,7 +1,6 @@
 """The operator as a whole: puts its parts together, runs them, and takes them down again."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -72,7 +71,7 @@ class Orders:
     settings: Settings
     access: Access
     namespaces: tuple[str, ...] = ()
-    """None: all of them."""
+    """Of no name: all of them."""
     lease_namespace: str | None = None
     """Where the Lease is; None: there is no other replica."""
     reads_sidecars: bool = True
@@ -85,7 +84,7 @@ async def run(orders: Orders) -> None:
     told_to_stop = _told_to_stop()
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(
-            Cluster.connect(access=orders.access, limits=Limits(connections=_CONNECTIONS))
+            Cluster.connect(orders.access, Limits(connections=_CONNECTIONS))
         )
         operator = Operator(orders, cluster)
         registry = CollectorRegistry()
@@ -154,7 +153,6 @@ class Operator:
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
             reconciler = await stack.enter_async_context(self._reconciler())
-            gc.freeze()  # what has been loaded stays: no need to look through it ever again
             making = await stack.enter_async_context(self._passes(reconciler))
             self._leads = True
             try:

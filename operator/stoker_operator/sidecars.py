@@ -4,7 +4,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -35,12 +34,7 @@ class Sidecars:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
     async def read(self, addresses: Mapping[str, str]) -> dict[str, Status]:

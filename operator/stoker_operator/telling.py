@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from stoker_operator.api_errors import ApiError, ConflictError
@@ -15,8 +16,6 @@ from stoker_operator.world import RESOURCE, Change, Key, World
 
 PACE = timedelta(seconds=10)
 """So far apart are two writes of a status that says nothing that somebody waits for."""
-
-_NOT_FOUND = 404
 
 
 class Telling:
@@ -56,7 +55,7 @@ class Telling:
         except ConflictError:
             raise LeftError from None  # another has this name by now
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 raise LeftError from None
             self._measures.applied(RESOURCE, "error")
             raise

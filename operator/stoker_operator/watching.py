@@ -8,6 +8,7 @@ known.
 import asyncio
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.api_errors import ApiError, ClusterError
@@ -17,8 +18,6 @@ from stoker_operator.world import Change
 
 _log = logging.getLogger(__name__)
 
-_NOT_FOUND = 404
-_GONE = 410
 _NOT_SERVED_SECONDS = 30.0
 _PAUSES_SECONDS = (0.1, 0.5, 1.0)
 """Between attempts while the API server cannot be reached. Short: it is one request."""
@@ -62,11 +61,11 @@ class Watcher:
             await asyncio.sleep(_PAUSES_SECONDS[min(self._failures, len(_PAUSES_SECONDS) - 1)])
 
     async def _was_refused(self, error: ApiError) -> None:
-        if error.status == _GONE:  # what has been since then is forgotten: only a list helps
-            self._version = None
+        if error.status == HTTPStatus.GONE:
+            self._version = None  # what has been since then is forgotten: only a list helps
             return
         self._has_failed(error)
-        if error.status == _NOT_FOUND:
+        if error.status == HTTPStatus.NOT_FOUND:
             # There are no objects of a kind that the API server does not know (PodMonitor).
             self.has_listed.set()
             await asyncio.sleep(_NOT_SERVED_SECONDS)

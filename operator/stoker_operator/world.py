@@ -72,6 +72,12 @@ class World:
             del self._objects[key]
         return key if changed else None
 
+    def forget(self, key: Key, uid: str) -> None:
+        """This LLMDeployment is not there any more, though no watch has told; another may be."""
+        known = self._resources.get(key)
+        if known is not None and known.body()["metadata"]["uid"] == uid:
+            del self._resources[key]
+
     def knows(self, change: Change) -> bool:
         """Whether this LLMDeployment has been told of before."""
         return change.kind == RESOURCE and _key(change.kind, change.body) in self._resources
@@ -88,6 +94,11 @@ class World:
     def wish(self, key: Key) -> bytes:
         """All of an LLMDeployment but its status, to tell whether it is the same as before."""
         return self._resources[key].wish
+
+    def object(self, key: Key, kind: str, name: str) -> Manifest | None:
+        """One object that it has."""
+        known = self._objects.get(key, {}).get((kind, name))
+        return None if known is None else known.body()
 
     def objects(self, key: Key) -> dict[tuple[str, str], Manifest]:
         """What it has, by kind and name, without its pods."""

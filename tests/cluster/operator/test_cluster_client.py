@@ -36,7 +36,7 @@ def asking(
     """What `story` returns, given a client."""
 
     async def connected() -> T:
-        async with Cluster.connect(namespace.cluster.kubeconfig, access=access) as cluster:
+        async with Cluster.connect(access or Access(namespace.cluster.kubeconfig)) as cluster:
             return await story(cluster)
 
     return asyncio.run(connected())

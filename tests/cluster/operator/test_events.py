@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from bed.cluster import Namespace
 from stoker_operator.cluster import Cluster
+from stoker_operator.credentials import Access
 from stoker_operator.observed import Notice
 from stoker_operator.recorder import Recorder
 
@@ -25,7 +26,7 @@ def test_a_pod_that_flaps_makes_one_event_with_a_count(namespace: Namespace, api
     others = Notice("Warning", "HeatLost", "one-2 has lost its heat: Crashed", "one-2")
 
     async def happening() -> None:
-        async with Cluster.connect(namespace.cluster.kubeconfig) as cluster:
+        async with Cluster.connect(Access(namespace.cluster.kubeconfig)) as cluster:
             recorder = Recorder(cluster, "operator-1")
             for seconds in range(3):
                 await recorder.record(resource, (LOST,), START + timedelta(seconds=seconds))

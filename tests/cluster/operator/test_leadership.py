@@ -15,13 +15,14 @@ DURATION_SECONDS = 4
 CONTENDER = f"""
 import asyncio, signal, sys
 from stoker_operator.cluster import Cluster
+from stoker_operator.credentials import Access
 from stoker_operator.lease import Candidate, Leadership, Tempo
 
 async def main(kubeconfig, namespace, me):
     tempo = Tempo({DURATION_SECONDS}, deadline_seconds=2.5, period_seconds=0.5, attempt_seconds=1)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with Cluster.connect(kubeconfig) as cluster:
+    async with Cluster.connect(Access(kubeconfig)) as cluster:
         leadership = Leadership(cluster, Candidate(namespace, "operator", me), tempo)
         async with leadership.held() as lost:
             print("leads", flush=True)

@@ -57,7 +57,7 @@ def outcome(folder: Path, answering: Answering) -> ClusterError | Manifest | Non
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            async with Cluster.connect(kubeconfig(folder, port), limits=LIMITS) as cluster:
+            async with Cluster.connect(Access(kubeconfig(folder, port)), LIMITS) as cluster:
                 found: ClusterError | Manifest | None
                 try:
                     found = await cluster.get("v1", "ConfigMap", "here", "it")

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoker_operator.api_errors import ConflictError, UnreachableError
+from stoker_operator.desired import Manifest
 from stoker_operator.lease import (
     Candidate,
     Leadership,
     LeadershipLostError,
-    Manifest,
     Turn,
     decide,
 )

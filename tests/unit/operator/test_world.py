@@ -58,6 +58,19 @@ def test_what_has_gone_is_forgotten() -> None:
     assert world.size() == (0, 0)
 
 
+def test_what_has_left_unseen_is_forgotten_and_its_successor_is_not() -> None:
+    world = World()
+    first = llmdeployment(5)
+    first.body["metadata"]["uid"] = "1"
+    world.see(first)
+
+    world.forget(KEY, "2")
+    assert world.resource(KEY)
+    world.forget(KEY, "1")
+    assert world.resource(KEY) is None
+    world.forget(KEY, "1")
+
+
 def test_an_end_that_is_older_than_what_has_its_name_now_is_not_believed() -> None:
     world = World()
     world.see(Change("Service", body(9)))
