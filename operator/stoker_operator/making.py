@@ -49,9 +49,12 @@ class Making:
         last = [name for name in due if name[0] == DEPLOYMENT]
         problems: list[Problem | None] = []
         for wave in (first, last):
-            problems += await asyncio.gather(
+            results = await asyncio.gather(
                 *(self._write(due[name], live.get(name), wish.resource) for name in wave)
             )
+            problems += results
+            if any(map(_is_in_pods, wave, results)):
+                break
         for name, found in live.items():
             if name not in wish.objects and is_owned(found, wish.resource):
                 problems.append(await self._prune(found))
@@ -113,6 +116,16 @@ class Making:
             return _problem(found, error)
         _log.info("deleted", extra={"kind": found["kind"], "object": _full(found)})
         return None
+
+
+def _is_in_pods(name: Name, problem: Problem | None) -> bool:
+    """Whether pods would have what is somebody else's: their rights, their files, their data.
+
+    Who may write an LLMDeployment chooses its name, and thereby what its objects are called.
+    """
+    kind, _ = name
+    lent = kind in ("ServiceAccount", "ConfigMap", "PersistentVolumeClaim")
+    return lent and problem is not None and problem.reason == Reason.NAME_TAKEN
 
 
 def _full(manifest: Manifest) -> str:
