@@ -63,6 +63,8 @@ class Reason(StrEnum):
     # Hot, Suspect: the gate is open
     HOT = "Hot"
     """It is loaded, and has answered as often and as soon as it should."""
+    LESS_THAN_ASKED = "LessThanAsked"
+    """It answers, and is slower than was asked for, over its budget, or less of it on the GPU."""
     SILENT = "Silent"
     """A request is in it, and no byte comes, though it works: a long prompt, or a spin."""
     CANARY_MISSED = "CanaryMissed"

@@ -17,7 +17,7 @@ class Tempo:
     burst: int = 5
     tokens_per_second: float = 1.0
     new_words: float = 30.0
-    """A change of the message alone waits until the last write is so old: numbers in it move."""
+    """What changes words alone waits until the last write is so old: numbers in them move."""
     patience: float = 5.0
     """How long the API server has to answer."""
     first_retry: float = 0.1
@@ -38,8 +38,12 @@ TEMPO = Tempo()
 
 
 def same_gate(one: HotCondition, other: HotCondition) -> bool:
-    """Whether they say the same, but for words and times."""
-    return (one.hot, one.reason) == (other.hot, other.reason)
+    """Whether both are open, or both shut for the same reason. The rest is words and times."""
+    return one.hot == other.hot and (one.hot or one.reason == other.reason)
+
+
+def _same_words(one: HotCondition, other: HotCondition) -> bool:
+    return (one.reason, one.message) == (other.reason, other.message)
 
 
 class Pace:
@@ -56,7 +60,7 @@ class Pace:
 
     def due(self, wanted: HotCondition, stored: HotCondition | None, now: float) -> float | None:
         """When `wanted` may be sent; None where it is stored. `stored` None: nobody knows."""
-        if stored and same_gate(stored, wanted) and stored.message == wanted.message:
+        if stored and same_gate(stored, wanted) and _same_words(stored, wanted):
             return None
         if self._shuts(wanted):
             return now

@@ -62,6 +62,7 @@ STATES: dict[Reason, HeatState] = {
     Reason.WARMING_UP: HeatState.WARMING,
     Reason.TOO_SLOW: HeatState.WARMING,
     Reason.HOT: HeatState.HOT,
+    Reason.LESS_THAN_ASKED: HeatState.HOT,
     Reason.SILENT: HeatState.SUSPECT,
     Reason.CANARY_MISSED: HeatState.SUSPECT,
     Reason.RUNNER_PAUSED: HeatState.SUSPECT,

@@ -910,6 +910,25 @@ def test_a_budget_warns_or_blocks(on: str, opens: bool) -> None:  # noqa: FBT001
     assert "3.0 GiB" in story.last.findings[0]
 
 
+def test_a_hot_pod_says_once_what_it_has_come_to_lack_and_once_that_it_has_it_again() -> None:
+    """By its reason, which the operator watches; the figures go on moving without a word."""
+    story = Story(gpu_wanted(memory_budget_bytes=4 * GIB), ON_GPU)
+    for _ in range(5):
+        story.after(0.5, ANSWERED)
+    assert story.reason == Reason.HOT
+
+    story.wanted = gpu_wanted(memory_budget_bytes=2 * GIB)
+    lacking = story.after(0.5).gate
+    assert (lacking.open, lacking.reason) == (True, Reason.LESS_THAN_ASKED)
+    assert "3.0 GiB" in lacking.message
+    story.wanted = gpu_wanted(memory_budget_bytes=1 * GIB)
+    assert story.after(0.5).gate == lacking
+
+    story.wanted = gpu_wanted(memory_budget_bytes=4 * GIB)
+    assert story.after(0.5).gate.reason is Reason.HOT
+    assert not any(each.lost_heat for each in story.steps)
+
+
 # --- whatever the state -------------------------------------------------------------------------
 
 

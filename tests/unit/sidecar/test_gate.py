@@ -70,7 +70,8 @@ def test_new_words_alone_wait_for_half_a_minute() -> None:
     pace = Pace()
     pace.sent(HOT, now=10)
     assert pace.due(replace(HOT, message="3 of 3"), HOT, now=11) == 10 + TEMPO.new_words
-    assert pace.due(replace(HOT, reason="Other"), HOT, now=11) == 11
+    assert pace.due(replace(HOT, reason="Silent"), HOT, now=11) == 10 + TEMPO.new_words
+    assert pace.due(replace(COLD, reason="Loading"), COLD, now=11) == 11
 
 
 def test_retries_come_soon_at_first_then_every_second_and_apart() -> None:

@@ -62,12 +62,15 @@ def judge(case: Case) -> Verdict:
 
 
 def _hot(case: Case) -> Verdict:
-    if case.memory.verdict.reason is Reason.HOT:
-        # What was true when the gate opened. A sentence with the newest figure would be another one
+    findings = quality.findings(case)
+    reason = Reason.LESS_THAN_ASKED if findings else Reason.HOT
+    if case.memory.verdict.reason is reason:
+        # What was true when it began. A sentence with the newest figure would be another one
         # after each canary, and each of them a write to the API server.
         return case.memory.verdict
+    answers = f"{case.wanted.pod.model} is loaded and answers"
+    if findings:
+        return say(HeatState.HOT, reason, ". ".join((answers, *findings)))
     token = case.memory.proof.first_token_seconds
     measured = f"; its first token took {span(token)}" if token is not None else ""
-    return say(
-        HeatState.HOT, Reason.HOT, f"{case.wanted.pod.model} is loaded and answers{measured}"
-    )
+    return say(HeatState.HOT, reason, answers + measured)
