@@ -76,7 +76,7 @@ bench: $(READY) ## measure rendering, simulator, sidecar and operator (an hour; 
 	$(BIN)/python bench/render.py
 	PYTHONPATH=tests $(BIN)/python bench/simulator.py
 	PYTHONPATH=tests $(BIN)/python -m bench.sidecar
-	PYTHONPATH=tests $(BIN)/python -m bench.operator
+	PYTHONPATH=tests $(BIN)/python -m bench.scale
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-package stoker-api

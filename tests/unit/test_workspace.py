@@ -15,7 +15,9 @@ MEMBERS = ("crds", "operator", "sidecar", "tests/simulator")
 
 def test_the_folder_operator_shadows_nothing() -> None:
     """With an `__init__.py` it would be the module `operator`, and break Python itself."""
-    assert not (ROOT / "operator/__init__.py").exists()
+    for folder in (".", "bench", "demo", "tests", "tools"):  # of a script, Python's first place
+        assert not list((ROOT / folder).glob("operator/__init__.py"))
+        assert not list((ROOT / folder).glob("operator.py"))
 
 
 def test_lock_files_name_no_host() -> None:

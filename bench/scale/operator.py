@@ -3,10 +3,10 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from bench.operator import fleet, latencies, rows
-from bench.operator.order import Order
-from bench.operator.program import operator
-from bench.operator.sight import sight
+from bench.scale import fleet, latencies, rows
+from bench.scale.order import Order
+from bench.scale.program import operator
+from bench.scale.sight import sight
 from bench.table import note
 
 from stoker_operator.cluster import Cluster

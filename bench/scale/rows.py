@@ -6,11 +6,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.operator import fleet
-from bench.operator.latencies import Change, Scene
-from bench.operator.order import Order
-from bench.operator.program import USER, Operator, operator
-from bench.operator.usage import Usage, until_calm
+from bench.scale import fleet
+from bench.scale.latencies import Change, Scene
+from bench.scale.order import Order
+from bench.scale.program import USER, Operator, operator
+from bench.scale.usage import Usage, until_calm
 from bench.table import note, row
 
 from bed.audit import Call, Record

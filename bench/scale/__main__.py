@@ -1,4 +1,4 @@
-"""What the operator costs, and how soon it acts: `PYTHONPATH=tests python -m bench.operator`.
+"""What the operator costs, and how soon it acts: `PYTHONPATH=tests python -m bench.scale`.
 
 For each number of LLMDeployments there is a fresh test bed of its own (docs/test-bed.md), with
 nodes that only pretend (KWOK), and the real operator. Each figure is told beside the limit that it
@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.operator import fleet, program
-from bench.operator.order import Order
+from bench.scale import fleet, program
+from bench.scale.order import Order
 
 from bed import lifecycle
 from bed.controlplane import kubectl
@@ -35,7 +35,7 @@ MOST_SECONDS = 1800
 
 def main() -> None:
     """Brings up one bed after the other, and has each measured from inside."""
-    parser = argparse.ArgumentParser(prog="python -m bench.operator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[100, 300, 1000])
     parser.add_argument("--only", choices=PARTS, help="one of the two")
     parser.add_argument("--bed", default="scale", help="name of a bed that is not up")
@@ -97,7 +97,7 @@ def _kubectl(bed: Bed, *words: str) -> str:
 
 def measure(part: str, order: Order) -> None:
     """In the network of the API server: what carries requests into the bed takes time too."""
-    command = [sys.executable, "-m", f"bench.operator.{part}", *order.words()]
+    command = [sys.executable, "-m", f"bench.scale.{part}", *order.words()]
     subprocess.run(  # noqa: S603 - our own program
         inside(order.bed.control_plane, command),
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import dataclass
 
-from bench.operator import fleet
-from bench.operator.order import Order
-from bench.operator.sight import Sight
-from bench.operator.usage import Usage
+from bench.scale import fleet
+from bench.scale.order import Order
+from bench.scale.sight import Sight
+from bench.scale.usage import Usage
 from bench.table import note, row
 
 from stoker_api.resource import API_VERSION, KIND

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from bench.operator import fleet
-from bench.operator.usage import cpu_seconds, peak_mib
+from bench.scale import fleet
+from bench.scale.usage import cpu_seconds, peak_mib
 
 from bed.kubernetes import API_PORT
 from bed.layout import Bed

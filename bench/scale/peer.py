@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.operator import fleet
-from bench.operator.order import Order
-from bench.operator.sight import sight
-from bench.operator.usage import Usage, until_calm
+from bench.scale import fleet
+from bench.scale.order import Order
+from bench.scale.sight import sight
+from bench.scale.usage import Usage, until_calm
 from bench.table import note
 
 from stoker_api.reading import read

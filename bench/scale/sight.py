@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench.operator import fleet
+from bench.scale import fleet
 
 from stoker_operator.cluster import Cluster, Look
 
