@@ -114,6 +114,8 @@ def _structural(
     """`node` with references and nulls resolved, all the way down."""
     node = _resolved(node, definitions)
     schema = {key: value for key, value in node.items() if key not in dropped | {"$defs"}}
+    if "const" in schema:  # which structural schemas do not know
+        schema["enum"] = [schema.pop("const")]
     if "description" in schema:
         schema["description"] = " ".join(schema["description"].split())
     if "properties" in schema:

@@ -414,6 +414,13 @@ def _node_terms(**requirement: object) -> Json:
     )
 
 
+def _nodes(**field: object) -> Json:
+    preferred = {"weight": 1, "preference": {"matchFields": [field]}}
+    return _added(
+        affinity={"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}}
+    )
+
+
 def _pod_terms(**requirement: object) -> Json:
     selector = {"matchExpressions": [{"key": "app", **requirement}]}
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}
@@ -506,6 +513,16 @@ _PLACEMENT = (
             _node_terms(operator="Gt", values=["a"]),
             _node_terms(operator="Lt", values=["1", "2"]),
             _node_terms(operator="Lt"),
+        ),
+    ),
+    Case(
+        "a node itself is known by its name",
+        "spec.podTemplate.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]"
+        ".preference.matchFields[0].values",
+        (_nodes(key="metadata.name", operator="NotIn", values=["node-9"]),),
+        (
+            _nodes(key="metadata.name", operator="In", values=["node-8", "node-9"]),
+            _nodes(key="metadata.name", operator="In", values=[]),
         ),
     ),
     Case(

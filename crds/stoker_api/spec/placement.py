@@ -92,10 +92,10 @@ class LabelSelector(Part):
 
 
 class NodeRequirement(Part):
-    """One condition on a node's label or field."""
+    """One condition on a node's label."""
 
     key: Key
-    """The label's key, or the field's name."""
+    """The label's key."""
 
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
     """How it is compared."""
@@ -122,14 +122,37 @@ def _has_fitting_values(operator: str, values: list[str]) -> bool:
     return (operator in ("In", "NotIn")) == bool(values)
 
 
+class NodeFieldRequirement(Part):
+    """One condition on a node itself. Kubernetes knows just its name."""
+
+    key: Literal["metadata.name"]
+    """The field's name."""
+
+    operator: Literal["In", "NotIn"]
+    """Whether it is that node, or any other."""
+
+    values: Annotated[list[_Text], Field(max_length=16)]
+    """The node's name."""
+
+    rules = (
+        Rule(
+            "size(self.values) == 1",
+            "a node has one name: give one value, and for several nodes use matchExpressions with"
+            " the label kubernetes.io/hostname",
+            lambda term: len(term.values) == 1,
+            field="values",
+        ),
+    )
+
+
 class NodeTerm(Part):
     """Conditions on a node, all of which must hold."""
 
     match_expressions: Annotated[list[NodeRequirement], Field(max_length=8)] = []
     """Conditions on labels."""
 
-    match_fields: Annotated[list[NodeRequirement], Field(max_length=8)] = []
-    """Conditions on fields; Kubernetes knows `metadata.name`."""
+    match_fields: Annotated[list[NodeFieldRequirement], Field(max_length=8)] = []
+    """Conditions on the node itself."""
 
 
 class NodeSelector(Part):

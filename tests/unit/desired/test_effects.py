@@ -113,7 +113,11 @@ TO: dict[str, Any] = {
                 [
                     {
                         "weight": 1,
-                        "preference": {"matchFields": [{"key": "x", "operator": "Exists"}]},
+                        "preference": {
+                            "matchFields": [
+                                {"key": "metadata.name", "operator": "NotIn", "values": ["node-9"]}
+                            ]
+                        },
                     }
                 ],
             ),
