@@ -45,12 +45,12 @@ def test_writes_that_are_refused_are_tried_again(
 
 
 @pytest.mark.usefixtures("operator")
-@pytest.mark.parametrize("number", [slow(0), 1, slow(2)])
+@pytest.mark.parametrize("number", [slow(2), 5, slow(7)])
 def test_a_write_that_was_done_and_not_answered_does_no_harm(
     proxy: ApiProxy, own: Resource, number: int
 ) -> None:
     """The connection ends between the deed and the answer, so that it is done once more."""
-    held = proxy.hold(4 * number + 2, Moment.AFTER, is_write)
+    held = proxy.hold(number, Moment.AFTER, is_write)
     own.apply(on_a_fake_node())
     assert held.reached.wait(20)
     proxy.cut()
