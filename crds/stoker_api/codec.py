@@ -20,6 +20,10 @@ _NAMES = {
 }
 
 
+_MOST = 2**63 - 1
+"""The 64 bits that every reader of JSON has for a whole number."""
+
+
 class MalformedError(ValueError):
     """A document that does not keep to the contract; says where and how."""
 
@@ -60,10 +64,34 @@ def _decode(kind: Any, value: Any, path: str) -> Any:
         return _decode_object(kind, value, path)
     if issubclass(kind, Enum):
         return _decode_enum(kind, value, path)
+    return _decode_scalar(kind, value, path)
+
+
+def _decode_scalar(kind: Any, value: Any, path: str) -> Any:
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        raise MalformedError(f"{path}: must be {_NAMES[kind]}, not {value!r:.80}")
+        raise MalformedError(f"{path}: must be {_NAMES[kind]}, not {shown(value)}")
+    if isinstance(value, int) and abs(value) > _MOST:
+        raise MalformedError(f"{path}: is out of range: {shown(value)}")
+    if isinstance(value, str) and not _is_sound(value):
+        raise MalformedError(f"{path}: holds half a character (a lone surrogate)")
     return kind(value)
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence. What may be deep or long is only named."""
+    if value and isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return f"{value!r:.80}"
+
+
+def _is_sound(text: str) -> bool:
+    """Whether it can be written down: JSON can name halves of characters, which nobody can read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decode_object(kind: Any, value: Any, path: str) -> Any:
@@ -85,8 +113,8 @@ def _decode_object(kind: Any, value: Any, path: str) -> Any:
 
 
 def _decode_enum(kind: type[Enum], value: Any, path: str) -> Enum:
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(str(member.value) for member in kind)
-        raise MalformedError(f"{path}: must be one of {known}, not {value!r:.80}") from None
+    members = {member.value: member for member in kind}
+    if not isinstance(value, str) or value not in members:
+        known = ", ".join(map(str, members))
+        raise MalformedError(f"{path}: must be one of {known}, not {shown(value)}")
+    return members[value]

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from stoker_api.words import escaped
+
 _SHOWN_CHARACTERS = 60
 
 
@@ -24,7 +26,7 @@ class Problem:
         """The path as people write it: `spec.server.env[0].name`."""
         text = ""
         for step in self.path:
-            text += f"[{step}]" if isinstance(step, int) else f".{step}"
+            text += f"[{step}]" if isinstance(step, int) else f".{_cut(escaped(step))}"
         return text.removeprefix(".") or "document"
 
     def __str__(self) -> str:
@@ -35,10 +37,11 @@ class Problem:
         """What was found, safe to print: JSON quotes what a terminal would obey."""
         if not isinstance(self.found, str | int | float):
             return ""
-        text = json.dumps(self.found)
-        if len(text) > _SHOWN_CHARACTERS:
-            text = text[:_SHOWN_CHARACTERS] + "…"
-        return f"{text} "
+        return f"{_cut(json.dumps(self.found))} "
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
 class InvalidManifestError(ValueError):

@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from stoker_api.words import escaped
+
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -18,7 +20,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class JsonLines(logging.Formatter):
-    """One object for each line."""
+    """One object for each line, whatever the words of others have in them."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -29,11 +31,11 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return escaped(json.dumps(line, default=str, ensure_ascii=False))
 
 
 class Terminal(logging.Formatter):
-    """One line for a person."""
+    """One line for a person, and a traceback below it where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _fields(record)
@@ -43,9 +45,8 @@ class Terminal(logging.Formatter):
         text = " ".join(part for part in parts if part)
         if sentence:
             text = f"{text}: {sentence}"
-        if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
-        return text
+        lines = self.formatException(record.exc_info).split("\n") if record.exc_info else []
+        return "\n".join(map(escaped, (text, *lines)))
 
 
 def start(style: str, level: str) -> None:

@@ -9,6 +9,9 @@ _PATTERN = re.compile(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(|[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)"
 )
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_FURTHEST_EXPONENT = 64
+"""Further than any value that has a meaning: what is as far is all or nothing."""
+_MOST = Decimal(2**63 - 1)
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
 
@@ -31,11 +34,16 @@ class Quantity(str):
 
 
 def parse(text: str) -> Decimal | None:
-    """The number that `text` writes, or None where it writes none."""
+    """The number that `text` writes, or None where it writes none.
+
+    To Kubernetes, what 64 bits cannot hold is the most that they can.
+    """
     match = _PATTERN.fullmatch(text)
     if match is None or not text.isascii():
         return None
     number, suffix = Decimal(match[1]), match[2]
     if suffix in _BINARY:
-        return number * Decimal(1024) ** _BINARY[suffix]
-    return number.scaleb(_DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:]))
+        return min(number * Decimal(1024) ** _BINARY[suffix], _MOST)
+    exponent = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])
+    near = max(-_FURTHEST_EXPONENT, min(exponent, _FURTHEST_EXPONENT))
+    return min(number.scaleb(near), _MOST)

@@ -62,6 +62,7 @@ _TYPES = {
     "int_type": "must be a whole number",
     "list_type": "must be a list",
     "model_type": "must be an object with fields of its own",
+    "string_unicode": "must be text: it holds half of a character",
     "string_type": "must be a string: put it in quotes if YAML reads it as something else",
 }
 _BOUNDS = {

@@ -4,6 +4,7 @@ What is read remembers where it stood, so that a problem can be pointed at by it
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from stoker_operator.errors import UnreadableFileError
 
 STANDARD_INPUT = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
+_MOST_VALUES = 300_000
+_DEEPEST = 100
+_IMMODEST = (
+    f"nested deeper than {_DEEPEST}, or more than {_MOST_VALUES:,} values once its aliases are"
+    " written out"
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -35,6 +42,21 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _construct_number(_: _Loader, node: yaml.ScalarNode) -> int | float:
+    text: str = node.value
+    return int(text, 8) if "o" in text else float(text)
+
+
+# Numbers to `kubectl`, which reads YAML 1.2, and words to PyYAML: `1e3`, `0o17`, `08`.
+_NUMBER = (
+    "!number",
+    re.compile(r"[-+]?(0o[0-7_]+|(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?)$"),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver(*_NUMBER)
+_Loader.add_constructor("!number", _construct_number)
 
 
 @dataclass(frozen=True)
@@ -96,6 +118,8 @@ def _read(source: str) -> Iterator[Document]:
         raise UnreadableFileError(f"{shown}: not UTF-8 text ({error.reason})") from error
     except yaml.YAMLError as error:
         raise UnreadableFileError(f"{shown}{_explained(error)}") from error
+    except RecursionError as error:
+        raise UnreadableFileError(f"{shown}: {_IMMODEST}") from error
 
 
 def _parse(shown: str, text: str) -> Iterator[Document]:
@@ -106,12 +130,27 @@ def _parse(shown: str, text: str) -> Iterator[Document]:
         value = loader.construct_document(node)
         if value is None:  # nothing between two `---`
             continue
+        if not _is_modest(value):
+            raise UnreadableFileError(f"{shown}: document {number}: {_IMMODEST}")
         if isinstance(value, dict) and value.get("kind") == "List":
             _, items = _child(node, "items") or (0, yaml.SequenceNode("", []))
             for item, item_node in zip(value.get("items") or [], items.value, strict=False):
                 yield Document(shown, number, item, item_node)
         else:
             yield Document(shown, number, value, node)
+
+
+def _is_modest(value: Any) -> bool:
+    """Whether it can be written down: a few aliases can stand for more than any machine holds."""
+    rest, seen = [(value, 1)], 0
+    while rest:
+        node, depth = rest.pop()
+        seen += 1
+        if seen > _MOST_VALUES or depth > _DEEPEST:
+            return False
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        rest += [(each, depth + 1) for each in inner]
+    return True
 
 
 def _explained(error: yaml.YAMLError) -> str:
@@ -133,6 +172,7 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_implicit_resolver(*_NUMBER)  # so that it quotes words that look like that
 
 
 def to_yaml(manifests: list[Any]) -> str:

@@ -11,12 +11,24 @@ from datetime import UTC, datetime
 
 from stoker_api.codec import MalformedError
 from stoker_api.references import ModelReference
-from stoker_sidecar.documents import Json, as_object, clean, get, number, read_object, text
+from stoker_sidecar.documents import (
+    Json,
+    as_object,
+    clean,
+    get,
+    number,
+    read_line,
+    read_object,
+    text,
+)
 from stoker_sidecar.heat.observation import Loaded, Stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SLOWEST, _FASTEST = 1e-3, 1e6
 """Tokens per second that a machine can mean seriously."""
+_MOST_LOADED = 256
+_MOST_CAPABILITIES = 32
+"""Both are looked through at every heartbeat."""
 _WEIGHTS = re.compile(r"^FROM .*(sha256-[0-9a-f]{64})\W*$", re.MULTILINE)
 
 
@@ -63,7 +75,10 @@ def version(body: bytes) -> str:
 
 def loaded(body: bytes, now: float) -> tuple[Loaded, ...]:
     """What `/api/ps` lists. `now` is the time of day, in seconds since 1970."""
-    return tuple(_loaded(model, now) for model in _models(read_object(body)))
+    models = _models(read_object(body))
+    if len(models) > _MOST_LOADED:
+        raise MalformedError(f"{len(models):,} models that are loaded")
+    return tuple(_loaded(model, now) for model in models)
 
 
 def _loaded(model: Json, now: float) -> Loaded:
@@ -95,7 +110,7 @@ def stored(body: bytes, digest: str, size_bytes: int) -> Stored:
     facts = get(shown, "model_info", dict, {})
     weights = _WEIGHTS.search(get(shown, "modelfile", str, ""))
     trained = f"{text(facts, 'general.architecture', '')}.context_length"
-    capabilities = get(shown, "capabilities", list, [])
+    capabilities = get(shown, "capabilities", list, [])[:_MOST_CAPABILITIES]
     return Stored(
         digest=digest,
         size_bytes=size_bytes,
@@ -121,7 +136,7 @@ def complaint(body: bytes) -> str:
         return clean(body.decode(errors="replace")) or "no reason given"
     if isinstance(error, dict):
         error = error.get("message")
-    return clean(error) if isinstance(error, str) and error else "no reason given"
+    return (isinstance(error, str) and clean(error)) or "no reason given"
 
 
 def _models(document: Json) -> list[Json]:
@@ -151,7 +166,7 @@ class Part:
 
 def part(line: bytes) -> Part:
     """A line of `/api/generate`."""
-    document = read_object(line)
+    document = read_line(line)
     error = document.get("error")
     return Part(
         model=text(document, "model", ""),

@@ -80,7 +80,7 @@ def read(path: Path) -> wire.HeatConfig:
             f"{path} cannot be read ({error.strerror}): in Kubernetes the operator mounts it from"
             " the ConfigMap NAME-heat; elsewhere leave the file out to use the defaults"
         ) from error
-    except (MalformedError, RecursionError, OverflowError) as error:
+    except MalformedError as error:
         raise ConfigError(f"{path}: {error}; the API reference lists what is allowed") from error
     if wrong := complaint(config):
         raise ConfigError(f"{path}: {wrong}")

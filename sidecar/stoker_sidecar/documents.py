@@ -7,6 +7,7 @@ import json
 from typing import Any, TypeAlias
 
 from stoker_api.codec import MalformedError
+from stoker_api.words import one_line
 
 Json: TypeAlias = dict[str, Any]
 
@@ -23,6 +24,17 @@ def read_object(body: bytes) -> Json:
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"no JSON: {clean(body[:80].decode(errors='replace'))!r}") from error
     return as_object(document)
+
+
+def read_line(line: bytes) -> Json:
+    """The JSON object in a line of an answer.
+
+    What is none is not shown: it may be the half of a line, and hold what the model said.
+    """
+    try:
+        return read_object(line)
+    except MalformedError:
+        raise MalformedError(f"a line of {len(line)} bytes that is no JSON object") from None
 
 
 def as_object(value: Any) -> Json:
@@ -60,8 +72,5 @@ def _shown(value: Any) -> str:
 
 def clean(text: str) -> str:
     """The text without control characters, on one line, and not too long for a condition."""
-    if len(text) <= _MAX_WORDS and text.isprintable():
-        return text
-    sound = text[: 4 * _MAX_WORDS].encode(errors="replace").decode()
-    plain = " ".join("".join(c if c.isprintable() else " " for c in sound).split())
+    plain = one_line(text[: 4 * _MAX_WORDS])
     return plain if len(plain) <= _MAX_WORDS else plain[: _MAX_WORDS - 1] + "…"

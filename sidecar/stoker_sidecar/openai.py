@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from stoker_api.codec import MalformedError
 from stoker_sidecar.answers import complaint
-from stoker_sidecar.documents import as_object, get, read_object, text
+from stoker_sidecar.documents import as_object, get, read_line, read_object, text
 from stoker_sidecar.exchange import NonsenseError, RefusedError, Reply
 from stoker_sidecar.site import Site
 
@@ -71,7 +71,7 @@ async def _listen(reply: Reply, tokens: int) -> Heard:
         if data == b"[DONE]":
             return Heard(streamed=True, models=frozenset(models), words=words)
         if line.startswith(_PREFIX):
-            event = read_object(data)
+            event = read_line(data)
             if event.get("error"):
                 raise RefusedError(complaint(data), HTTPStatus.INTERNAL_SERVER_ERROR)
             models.add(text(event, "model", ""))

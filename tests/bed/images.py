@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bed import debian
@@ -17,9 +18,9 @@ PROJECT = Path(__file__).parents[2]
 
 # What each target of the project's Dockerfile copies, and therefore what its image is made of.
 PROJECT_SOURCES: Mapping[str, tuple[str, ...]] = {
-    "operator": ("Dockerfile", "requirements", "crds", "operator"),
-    "sidecar": ("Dockerfile", "requirements", "crds", "sidecar"),
-    "simulator": ("Dockerfile", "requirements", "tests/simulator"),
+    "operator": ("Dockerfile", "requirements", "tools/image", "crds", "operator"),
+    "sidecar": ("Dockerfile", "requirements", "tools/image", "crds", "sidecar"),
+    "simulator": ("Dockerfile", "requirements", "tools/image", "tests/simulator"),
 }
 
 # Every change of the sources is another image, of a hundred megabytes.
@@ -52,19 +53,29 @@ def ollama_image(program: Path, version: str) -> Image:
     return _image("ollama", version, {"ollama": program}, base_image())
 
 
+def with_gpu(image: Image, driver: Path) -> Image:
+    """The image as it runs on a node with a GPU, whose driver's library is this one."""
+    name = image.tag.removeprefix("localhost/").replace(":", "-")
+    return _image("gpu", name, {driver.name: driver}, image)
+
+
 def project_image(target: str) -> Image:
     """One target of the project's own Dockerfile; its tag changes with what it is made of."""
-    base = base_image()
-    digest = digest_of(target, str(base.archive), *_project_files(target))
+    digest = digest_of(target, str(base_image().archive), *_project_files(target))
     tag = f"localhost/stoker-{target}:{digest}"
-
-    def build(folder: Path) -> None:
-        arguments = ["--target", target, "--build-arg", f"BASE=oci-archive:{base.archive}"]
-        _build(PROJECT, tag, folder / "image.tar", arguments)
-
-    archive = cached(f"stoker-{target}", digest, build) / "image.tar"
+    archive = cached(f"stoker-{target}", digest, partial(build_project, target, tag)) / "image.tar"
     keep_newest(f"stoker-{target}", KEPT_BUILDS)
     return Image(tag, archive)
+
+
+def build_project(target: str, tag: str, folder: Path, *options: str) -> None:
+    """Builds a target of the project's Dockerfile into `image.tar`; sources alone decide its bytes.
+
+    With the option `--no-cache`, without anything that an earlier build has left.
+    """
+    base = f"BASE=oci-archive:{base_image().archive}"
+    arguments = ["--timestamp=0", f"--target={target}", f"--build-arg={base}", *options]
+    _build(PROJECT, tag, folder / "image.tar", arguments)
 
 
 def _image(name: str, version: str, files: Mapping[str, Path], base: Image | None = None) -> Image:

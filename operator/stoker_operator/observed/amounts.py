@@ -1,5 +1,7 @@
 """Numbers as people read them, in the few characters that a column of `kubectl get` has."""
 
+from stoker_api.words import one_line
+
 _KIB = 1024
 _UNITS = ("Ki", "Mi", "Gi", "Ti")
 
@@ -36,5 +38,6 @@ def pods(count: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The text, shortened to so many characters."""
+    """The text on one line, shortened to so many characters."""
+    text = one_line(text)
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -14,6 +14,7 @@ from stoker_operator.observed.case import Case, condition
 from stoker_operator.observed.heats import LOSSES, OPEN, STATES, Heat
 from stoker_operator.observed.pods import Pod
 from stoker_operator.observed.raw import moment, seconds_between
+from stoker_operator.observed.readings import positive
 from stoker_operator.observed.reasons import Reason
 from stoker_operator.observed.seen import Notice
 
@@ -86,7 +87,7 @@ def _unstuck(pod: Pod, was: PodStatus | None) -> Iterator[Notice]:
 
 def _pulled(pod: Pod) -> Iterator[Notice]:
     told = pod.sidecar
-    took = told.cold_start.pull_seconds if told else None
+    took = positive(told.cold_start.pull_seconds) if told else None
     of_size = f": {size(told.model.size_bytes)}" if told and told.model else ""
     within = f" in {span(took)}" if took else ""
     yield Notice("Normal", "Pulled", f"{pod.name} has pulled the model{of_size}{within}", pod.name)

@@ -72,7 +72,7 @@ def model(case: Case) -> ModelStatus | None:
         return case.before.model
     told = max(answered, key=lambda each: each[:2])[2]
     return ModelStatus(
-        digest=told.digest if len(told.digest) <= _DIGEST else None,
+        digest=told.digest if _is_digest(told.digest) else None,
         size_bytes=whole(told.size_bytes),
         parameters=cut(told.parameters or "", _WORD) or None,
         quantisation=cut(told.quantisation or "", _WORD) or None,
@@ -125,6 +125,10 @@ def last_cold_start(case: Case) -> ColdStartStatus | None:
     if case.youngest is not None and case.youngest.sidecar is not None:
         return cold_start(case.youngest, case.youngest.sidecar.cold_start)
     return case.before.latency.cold_start if case.before.latency else None
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) <= _DIGEST and text.isprintable()
 
 
 def _hot(listed: list[PodStatus]) -> list[PodStatus]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stoker_api.words import one_line
 from stoker_operator.desired.identity import Manifest
 
 
@@ -30,9 +31,9 @@ def at(node: Any, *path: str) -> Any:
 
 
 def text(node: Any, *path: str) -> str:
-    """The text at this path; empty where none is."""
+    """The text at this path, on one line; empty where none is."""
     value = at(node, *path)
-    return value if isinstance(value, str) else ""
+    return one_line(value) if isinstance(value, str) else ""
 
 
 def count(node: Any, *path: str) -> int:

@@ -5,7 +5,7 @@ from stoker_operator.observed.case import MOST_PODS, Case
 from stoker_operator.observed.pods import Pod
 
 _MOST = 2**63
-"""Kubernetes keeps whole numbers in 64 bits."""
+"""Kubernetes keeps whole numbers in 64 bits; and no length of time comes near."""
 
 _CONTRADICTED = 0.5
 """A GPU that has less than this share of what Ollama claims to have put there contradicts it."""
@@ -70,4 +70,4 @@ def whole(number: int | None) -> int | None:
 
 def positive(seconds: float | None) -> float | None:
     """A length of time as the status may hold it."""
-    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
+    return seconds if seconds is not None and 0 <= seconds < _MOST else None

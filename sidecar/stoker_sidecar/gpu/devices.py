@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from stoker_api.words import one_line
 from stoker_sidecar.errors import SidecarError
 
 ALL = "all"
 
 _MAX_BYTES = 16 * 1024
 _UUID_OR_PART = re.compile(r"(GPU|MIG)-.+|\d+:\d+")
-_NODE = re.compile(r"/dev/nvidia(\d+)")
+_NODE = re.compile(r"/dev/nvidia([0-9]{1,9})")
 
 _LET_THE_PLUGIN_NAME_IT = (
     "let NVIDIA's device plugin name it (its option deviceListStrategy: envvar, with the "
@@ -170,7 +171,7 @@ def _undivided(minor: int, devices: Sequence[Device]) -> str:
 def _not_listed(name: str, devices: Sequence[Device]) -> MissingError:
     listed = [uuid for each in devices for uuid in (each.uuid, *(each.parts or ())) if uuid]
     return MissingError(
-        f"the pod's GPU {name[:80]}",
+        f"the pod's GPU {one_line(name[:80])}",
         f"is not among those that NVML lists here ({', '.join(listed)[:400] or 'none'}): the "
         f"sidecar needs sight of all the machine's GPUs (NVIDIA_VISIBLE_DEVICES=all, under "
         f"NVIDIA's runtime)",

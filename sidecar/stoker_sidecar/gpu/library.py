@@ -30,6 +30,8 @@ _ADVICE = {
         "sets its cgroup anew; delete the pod, its successor gets them again"
     ),
 }
+_NO_TEXT = -1
+"""NVML has no such code: pynvml falls over what it was told."""
 _ADVICE_OTHERWISE = "look for lines with NVRM in the machine's kernel log (dmesg)"
 
 
@@ -82,6 +84,8 @@ class Library:
             return call(*arguments)
         except pynvml.NVMLError as error:
             raise NvmlError(call.__name__, error.value, str(error)) from error
+        except UnicodeDecodeError as error:
+            raise NvmlError(call.__name__, _NO_TEXT, "bytes that are no text") from error
 
     def optional(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """The same; None where GPU, driver or permissions do not tell."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pynvml
 
+from stoker_api.words import one_line
 from stoker_sidecar.gpu.devices import Device, MissingError, Pick
 from stoker_sidecar.gpu.library import LOST, Library, LostError, NvmlError
 
@@ -76,8 +77,9 @@ def _add(found: Machine, library: Library, index: int) -> None:
 
 
 def _unit(library: Library, handle: Any) -> Unit:
-    uuid = library.ask(pynvml.nvmlDeviceGetUUID, handle)
-    return Unit(uuid, library.optional(pynvml.nvmlDeviceGetName, handle) or "GPU", handle)
+    uuid = one_line(library.ask(pynvml.nvmlDeviceGetUUID, handle))
+    name = library.optional(pynvml.nvmlDeviceGetName, handle)
+    return Unit(uuid, one_line(name or "GPU"), handle)
 
 
 def _parts(library: Library, handle: Any) -> list[Unit] | None:
