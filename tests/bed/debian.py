@@ -37,15 +37,9 @@ def with_packages(root: Path, argv: Sequence[str]) -> list[str]:
 
     It runs in a mount namespace of its own: whatever it mounts and does not unmount goes with it.
     """
-    return [
-        "unshare",
-        "--mount",
-        "sh",
-        "-ec",
-        f'{overlaid(root, "usr", "etc")}exec "$@"',
-        "sh",
-        *argv,
-    ]
+    folders = [folder for folder in ("usr", "etc") if (root / folder).exists()]
+    script = f'{overlaid(root, *folders)}exec "$@"'
+    return ["unshare", "--mount", "sh", "-ec", script, "sh", *argv]
 
 
 def overlaid(root: Path, *folders: str) -> str:

@@ -16,7 +16,8 @@ from bed.watching import Watch, watching
 from stoker_api.reading import read
 from stoker_api.resource import API_VERSION, KIND
 from stoker_api.wire import LABEL_LLMDEPLOYMENT, SIDECAR_PORT, HotCondition
-from stoker_operator.desired import Settings, desired
+from stoker_operator.desired import NetworkPolicySettings, Settings, desired
+from support.charts import sidecar_rights, sidecar_role
 
 NAME = "kept"
 """Of the LLMDeployment, its Deployment and its Service."""
@@ -41,9 +42,6 @@ for attempt in range(50):
 for line in answer:
     print(line.decode().strip(), flush=True)
 """
-
-# What the chart will ship: all that a sidecar may do.
-MAY = [{"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]}]
 
 
 @dataclass(frozen=True)
@@ -115,36 +113,21 @@ class HotPods:
 
 
 @contextmanager
-def hot_pods(bed: Bed, namespace: Namespace, spec: Manifest) -> Iterator[HotPods]:
+def hot_pods(
+    bed: Bed, namespace: Namespace, spec: Manifest, policy: NetworkPolicySettings | None = None
+) -> Iterator[HotPods]:
     """The objects of an LLMDeployment with this spec, applied by hand."""
     sidecar = images.project_image("sidecar")
     lifecycle.provide(bed, sidecar)
     metadata = {"name": NAME, "namespace": namespace.name}
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
-    settings = Settings(sidecar.tag, sidecar_cluster_role=f"stoker-sidecar-{namespace.name}")
+    settings = Settings(sidecar.tag, sidecar_cluster_role=sidecar_role(), network_policy=policy)
     with ExitStack() as stack:
-        stack.enter_context(_cluster_role(namespace, settings.sidecar_cluster_role))
         watches = [
             stack.enter_context(watching(namespace, kind)) for kind in ("pods", "endpointslices")
         ]
-        namespace.apply(*desired(read(document), settings))
+        namespace.apply(*sidecar_rights(), *desired(read(document), settings))
         yield HotPods(bed, namespace, spec["model"], *watches)
-
-
-@contextmanager
-def _cluster_role(namespace: Namespace, name: str) -> Iterator[None]:
-    namespace.apply(
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": name},
-            "rules": MAY,
-        }
-    )
-    try:
-        yield
-    finally:
-        namespace.kubectl("delete", "clusterrole", name)
 
 
 def name_of(found: Manifest) -> str:

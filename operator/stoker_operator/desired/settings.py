@@ -20,5 +20,7 @@ class Settings:
     """The ClusterRole that lets a sidecar set the gate of its own pod; the chart ships it."""
     network_policy: NetworkPolicySettings | None = None
     pod_monitor: bool = False
+    pod_monitor_labels: tuple[tuple[str, str], ...] = ()
+    """By which a Prometheus finds its PodMonitors."""
     roll_sidecars: bool = False
     """Give running pods this sidecar image now, one by one, instead of with their next change."""

@@ -2,7 +2,7 @@
 
 from stoker_api.resource import LLMDeployment
 from stoker_api.wire import DOMAIN, METRICS_PATH, OLLAMA_PORT, SIDECAR_PORT
-from stoker_operator.desired.identity import Manifest, manifest, selector
+from stoker_operator.desired.identity import Manifest, labels, manifest, selector
 from stoker_operator.desired.settings import Settings
 from stoker_operator.desired.sidecar import PORT_NAME
 
@@ -70,6 +70,7 @@ def pod_monitor(resource: LLMDeployment, settings: Settings) -> Manifest | None:
         "monitoring.coreos.com/v1",
         "PodMonitor",
         resource.metadata.name,
+        metadata={"labels": dict(settings.pod_monitor_labels) | labels(resource)},
         spec={
             "selector": {"matchLabels": selector(resource)},
             "podTargetLabels": list(selector(resource)),

@@ -16,7 +16,7 @@ from cluster.operator import api_proxy
 from cluster.operator.api_proxy import ApiProxy
 from cluster.operator.installation import Installation, fresh_namespace, installed
 from cluster.operator.resource import Resource, on_a_fake_node
-from cluster.operator.rights import CLUSTER_ROLE, SIDECAR_CLUSTER_ROLE
+from cluster.operator.rights import everywhere
 from stoker_api.crd import custom_resource_definition
 from support.manifests import Json
 
@@ -34,7 +34,7 @@ FAKE_PODS = "10.0.0.0/16"
 @pytest.fixture(scope="session")
 def api(cluster: Cluster) -> None:
     """The LLMDeployment API as it is now, and what operators and sidecars may do."""
-    for manifest in (custom_resource_definition(), CLUSTER_ROLE, SIDECAR_CLUSTER_ROLE):
+    for manifest in (custom_resource_definition(), *everywhere()):
         apply = ("apply", "--server-side", "--force-conflicts", "--filename=-")
         cluster.kubectl(*apply, stdin=json.dumps(manifest))
     cluster.kubectl("wait", "--for=condition=Established", "crd/llmdeployments.stoker.dev")

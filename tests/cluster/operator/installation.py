@@ -19,8 +19,9 @@ from bed import machine
 from bed.cluster import Cluster, Namespace, wait_for
 from bed.kubernetes import API_PORT
 from bed.layout import Bed
-from cluster.operator.rights import SIDECAR_ROLE, granted, service_account
+from cluster.operator.rights import granted, lease_role, service_account
 from stoker_operator.desired import Settings
+from support.charts import sidecar_role
 
 ACCOUNT = "stoker-operator"
 PROGRAM = (str(Path(sys.executable).with_name("stoker")), "operator")
@@ -145,11 +146,12 @@ class Installation:
     @property
     def settings(self) -> Settings:
         """What its operators make of LLMDeployments."""
-        return Settings(self.sidecar_image, sidecar_cluster_role=SIDECAR_ROLE)
+        return Settings(self.sidecar_image, sidecar_cluster_role=sidecar_role())
 
     def prepare(self) -> None:
         """Makes the operator's account and gives it its rights."""
-        self.home.apply(service_account(ACCOUNT))
+        lead = granted(ACCOUNT, self.home.name, kind="Role")
+        self.home.apply(service_account(ACCOUNT), lease_role(), lead)
         for namespace in {each.name: each for each in [self.home, *self.namespaces]}.values():
             namespace.apply(granted(ACCOUNT, self.home.name))
 
@@ -163,7 +165,7 @@ class Installation:
                 f"--kubeconfig={self._kubeconfig(url)}",
                 *(f"--namespace={each.name}" for each in self.namespaces),
                 f"--sidecar-image={self.sidecar_image}",
-                f"--sidecar-cluster-role={SIDECAR_ROLE}",
+                f"--sidecar-cluster-role={sidecar_role()}",
                 f"--lease-namespace={self.home.name}",
                 "--listen=127.0.0.1:0",
                 "--pod-addresses=reach",

@@ -1,56 +1,53 @@
-"""What the operator may do, and no more: a right that is missing has to show in every story."""
+"""What the operator may do: just what the chart grants, so that a right that is missing shows."""
 
-from bed.cluster import Manifest
+from collections.abc import Iterator
+from functools import cache
+
+from support.charts import rendered, sidecar_rights
+from support.manifests import Json
 
 RBAC = "rbac.authorization.k8s.io"
-ROLE = "stoker-operator-in-tests"
-SIDECAR_ROLE = "stoker-sidecar-in-tests"
 
-_ALL = ["create", "delete", "get", "list", "patch", "watch"]
-
-
-def _rule(group: str, resources: list[str], verbs: list[str], **names: list[str]) -> Manifest:
-    return {"apiGroups": [group], "resources": resources, "verbs": verbs, **names}
+# Every feature that has rights of its own.
+FEATURES: Json = {"networkPolicy": {"enabled": True}, "podMonitor": {"enabled": True}}
 
 
-CLUSTER_ROLE = {
-    "apiVersion": f"{RBAC}/v1",
-    "kind": "ClusterRole",
-    "metadata": {"name": ROLE},
-    "rules": [
-        _rule("stoker.dev", ["llmdeployments"], ["get", "list", "watch"]),
-        _rule("stoker.dev", ["llmdeployments/status"], ["get", "patch"]),
-        _rule("", ["configmaps", "persistentvolumeclaims", "serviceaccounts", "services"], _ALL),
-        _rule("", ["pods"], ["get", "list", "watch"]),
-        _rule("", ["events"], ["create", "patch"]),
-        _rule("apps", ["deployments"], _ALL),
-        _rule("policy", ["poddisruptionbudgets"], _ALL),
-        _rule("networking.k8s.io", ["networkpolicies"], _ALL),
-        _rule("monitoring.coreos.com", ["podmonitors"], _ALL),
-        _rule(RBAC, ["rolebindings"], _ALL),
-        _rule(RBAC, ["clusterroles"], ["bind"], resourceNames=[SIDECAR_ROLE]),
-        _rule("coordination.k8s.io", ["leases"], ["create", "get", "update"]),
-    ],
-}
-SIDECAR_CLUSTER_ROLE = {
-    "apiVersion": f"{RBAC}/v1",
-    "kind": "ClusterRole",
-    "metadata": {"name": SIDECAR_ROLE},
-    "rules": [_rule("", ["pods/status"], ["patch"])],
-}
+@cache
+def _chart() -> dict[str, Json]:
+    """The chart's roles, by kind: one for what is looked after, one for the Lease."""
+    objects = rendered(["operator-rbac"], FEATURES)
+    return {each["kind"]: each for each in objects if each["kind"].endswith("Role")}
 
 
-def service_account(name: str) -> Manifest:
+def everywhere() -> Iterator[Json]:
+    """What belongs to no namespace: both roles, and the policy that holds sidecars to theirs."""
+    yield _chart()["ClusterRole"]
+    yield from sidecar_rights()
+
+
+def operator_rules() -> list[Json]:
+    """What it may do: where it looks after LLMDeployments, and where its Lease is."""
+    return [rule for role in _chart().values() for rule in role["rules"]]
+
+
+def service_account(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
 
 
-def granted(account: str, account_namespace: str) -> Manifest:
+def lease_role() -> Json:
+    """The right to lead, for the namespace in which this is applied."""
+    role = _chart()["Role"]
+    return {**role, "metadata": {"name": role["metadata"]["name"]}}
+
+
+def granted(account: str, account_namespace: str, kind: str = "ClusterRole") -> Json:
     """The rights of an operator in the namespace in which this is applied."""
+    role = _chart()[kind]["metadata"]["name"]
     subject = {"kind": "ServiceAccount", "name": account, "namespace": account_namespace}
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",
-        "metadata": {"name": account},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": ROLE},
+        "metadata": {"name": account if kind == "ClusterRole" else f"{account}-lease"},
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role},
         "subjects": [subject],
     }

@@ -123,7 +123,7 @@ def _why_cold(case: Case, *, gone: bool) -> Verdict:
         return say(
             HeatState.COLD,
             Reason.RELOADED,
-            f"A request has {name} loaded anew: its options are not those that it was loaded with",
+            f"A request has {name} loaded anew: with other options, or because it had left memory",
         )
     if gone and case.model is not None:
         return say(
@@ -163,8 +163,13 @@ def _left(case: Case, last: Loaded) -> Verdict:
     elapsed = case.now - case.memory.watch.last_listed_at
     if last.expires_in_seconds is not None and last.expires_in_seconds - elapsed <= _MOMENT:
         return say(HeatState.COLD, Reason.EXPIRED, f"The keep-alive of {name} was over")
+    # With a GPU, the next model's process starts only when this one's memory is free again; and one
+    # that crashes under requests is off the list as soon as one that was asked to leave.
     return say(
-        HeatState.COLD, Reason.UNLOADED, f"{name} was unloaded: a client asked Ollama to do so"
+        HeatState.COLD,
+        Reason.UNLOADED,
+        f"{name} has left memory: a client had it unloaded, another model is to take its place, or"
+        " its process crashed under a request; Ollama's log says which",
     )
 
 
