@@ -2,42 +2,28 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 
 from stoker_api import wire
+from stoker_api.reasons import Reason
 
 Labels = tuple[str, ...]
 
-# From a millisecond to an hour, wide enough that one list serves a pidfd and a pull.
-SECONDS = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900,
-    3600,
-)  # fmt: skip
+# The first tokens that somebody waits for. Each bound is a series of every pod.
+SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 
-
-class Phase(StrEnum):
-    """A part of a cold start."""
-
-    PULL = "pull"
-    VERIFY = "verify"
-    LOAD = "load"
-    FIRST_TOKEN = "first_token"  # noqa: S105 - a word of a model
+REASONS_COUNTED = 5
+"""A pod has a series for each reason for which it has lost heat, up to so many."""
+OTHER_REASONS = "Other"
 
 
 class CanaryResult(StrEnum):
     GOOD = "good"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-
-
-class RearmCause(StrEnum):
-    """Why the keep-alive was renewed."""
-
-    LEASE = "lease"
-    """It was half over."""
-    CLIENT = "client"
-    """A client's request had shortened it."""
 
 
 class RecoveryStep(StrEnum):
@@ -74,31 +60,32 @@ class Histogram:
         return found
 
 
+def _at_zero(*words: Iterable[StrEnum]) -> Counter[Labels]:
+    """A counter that is there before anything is counted: its first event is an increase."""
+    return Counter(dict.fromkeys(product(*words), 0))
+
+
 @dataclass
 class Counts:
     """The counters. Each method takes what becomes the labels of its series."""
 
-    transitions: Counter[Labels] = field(default_factory=Counter)
-    canaries: Counter[Labels] = field(default_factory=Counter)
-    rearms: Counter[Labels] = field(default_factory=Counter)
-    reloads: Counter[Labels] = field(default_factory=Counter)
-    recoveries: Counter[Labels] = field(default_factory=Counter)
+    canaries: Counter[Labels] = field(default_factory=lambda: _at_zero(CanaryResult))
+    recoveries: Counter[Labels] = field(
+        default_factory=lambda: _at_zero(RecoveryStep, RecoveryResult)
+    )
+    losses: Counter[Labels] = field(default_factory=Counter)
+    """Losses of heat by their reasons; few, so that no pod has a series for each that there is."""
+    transitions: int = 0
+    reloads: int = 0
+    rearms: int = 0
     heat_losses: int = 0
+    heat_lost_seconds: float = 0.0
+    """In all losses together, from the last proof of heat to the gate being shut."""
     first_token: Histogram = field(default_factory=Histogram)
-    heat_lost: Histogram = field(default_factory=Histogram)
-    cold_start: dict[Phase, Histogram] = field(default_factory=dict)
-
-    def transition(self, to: wire.HeatState, reason: StrEnum) -> None:
-        self.transitions[to, reason] += 1
+    _is_unexplained: bool = False
 
     def canary(self, result: CanaryResult) -> None:
         self.canaries[(result,)] += 1
-
-    def rearm(self, cause: StrEnum) -> None:
-        self.rearms[(cause,)] += 1
-
-    def reload(self, cause: StrEnum) -> None:
-        self.reloads[(cause,)] += 1
 
     def recovery(self, step: RecoveryStep, result: RecoveryResult) -> None:
         self.recoveries[step, result] += 1
@@ -106,18 +93,23 @@ class Counts:
     def heat_loss(self, seconds: float) -> None:
         """Heat was lost; the gate shut so long after the last proof of it."""
         self.heat_losses += 1
-        self.heat_lost.observe(seconds)
+        self.heat_lost_seconds += seconds
+        self._is_unexplained = True
 
-    def phase(self, phase: Phase, seconds: float) -> None:
-        """A part of a cold start has ended."""
-        self.cold_start.setdefault(phase, Histogram()).observe(seconds)
+    def explain(self, reason: Reason) -> None:
+        """The reason as of now. That a process is gone is known first, and why a moment later."""
+        if not self._is_unexplained or reason is Reason.RUNNER_GONE:
+            return
+        self._is_unexplained = False
+        is_counted = (reason,) in self.losses or len(self.losses) < REASONS_COUNTED
+        self.losses[(reason if is_counted else OTHER_REASONS,)] += 1
 
     def totals(self, config_errors: int) -> wire.Counters:
         """The same for `/status`, without labels."""
         return wire.Counters(
-            transitions=self.transitions.total(),
+            transitions=self.transitions,
             heat_losses=self.heat_losses,
-            reloads=self.reloads.total(),
+            reloads=self.reloads,
             recoveries=self.recoveries.total(),
             canaries=self.canaries.total(),
             config_errors=config_errors,

@@ -6,38 +6,35 @@ is a word from a fixed list, an API, a GPU of the pod or this build, so the numb
 bounded by the pod, not by time or by what clients do.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
-from stoker_api import wire
-from stoker_sidecar.counts import Counts, Histogram, Labels
+from stoker_sidecar.counts import Labels
+from stoker_sidecar.figures import (
+    Figures,
+    Values,
+    cold_start,
+    gpu_memory,
+    gpus,
+    model_bytes,
+    offload_ratio,
+    one,
+    pull_bytes,
+)
 
-Values = Mapping[Labels, float | None]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the sidecar knows at the moment of a scrape; None where it does not."""
-
-    status: wire.Status
-    counts: Counts
-    version: str
-    expires_in_seconds: float | None = None
-    vram_budget_bytes: int | None = None
-    connections_open: int | None = None
-    connections_busy: int | None = None
-    nvml_errors: int = 0
-    gate_in_step: bool | None = None
-    """None: there is no gate, outside Kubernetes."""
-    gate_writes: Mapping[str, int] = field(default_factory=dict)
+MOST_SERIES = 60
+"""Of a pod with one GPU, whatever happens to it."""
+SERIES_OF_A_GPU = 5
+"""Of each further GPU."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +63,33 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """One name, and the histograms that it stands for."""
+class Answers:
+    """How soon the model answers: a histogram, from which quantiles over many pods are made."""
 
     name: str
     meaning: str
-    labels: Labels
-    histograms: Callable[[Figures], Mapping[Labels, Histogram]]
+    labels: Labels = ()
     kind: str = "histogram"
 
     def metric(self, figures: Figures) -> Metric:
-        family = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
-        for labels, histogram in self.histograms(figures).items():
-            family.add_metric(labels, histogram.buckets(), histogram.sum_seconds)
-        return family
+        seen = figures.counts.first_token
+        return HistogramMetricFamily(self.name, self.meaning, seen.buckets(), seen.sum_seconds)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """How late losses of heat are noticed: a sum and a count, for there are few."""
+
+    name: str
+    meaning: str
+    labels: Labels = ()
+    kind: str = "summary"
+
+    def metric(self, figures: Figures) -> Metric:
+        counts = figures.counts
+        return SummaryMetricFamily(
+            self.name, self.meaning, counts.heat_losses, counts.heat_lost_seconds
+        )
 
 
 class SidecarCollector(Collector):
@@ -98,85 +108,45 @@ class SidecarCollector(Collector):
             yield series.metric(figures)
 
 
-# --- where the values come from -----------------------------------------------------------------
-
-
-def _one(value: Callable[[Figures], float | None]) -> Callable[[Figures], Values]:
-    """A series without labels."""
-    return lambda figures: {(): value(figures)}
-
-
-def _gpus(value: Callable[[wire.GpuFigures], float | None]) -> Callable[[Figures], Values]:
-    return lambda figures: {(gpu.uuid,): value(gpu) for gpu in figures.status.gpus}
-
-
-def _gpu_memory(figures: Figures) -> Values:
-    values: dict[Labels, float | None] = {}
-    for gpu in figures.status.gpus:
-        values[gpu.uuid, "total"] = gpu.total_bytes
-        values[gpu.uuid, "used"] = gpu.used_bytes
-    return values
-
-
-def _model_bytes(figures: Figures) -> Values:
-    residency = figures.status.residency
-    if residency is None:
-        return {}
-    return {
-        ("vram",): residency.vram_bytes,
-        ("ram",): max(0, residency.total_bytes - residency.vram_bytes),
-    }
-
-
-def _offload_ratio(figures: Figures) -> float | None:
-    residency = figures.status.residency
-    if residency is None or residency.total_bytes <= 0:
-        return None
-    return residency.vram_bytes / residency.total_bytes
-
-
-def _pull_bytes(figures: Figures) -> Values:
-    pull = figures.status.pull
-    return {("done",): pull.done_bytes, ("total",): pull.total_bytes} if pull else {}
-
-
-SERIES: tuple[Series | Distribution, ...] = (
+SERIES: tuple[Series | Answers | Losses, ...] = (
     Series(
         "stoker_heat_state",
-        "1 for the state that the model is in, 0 for all others.",
-        ("state",),
-        lambda f: {(state,): state is f.status.state for state in wire.HeatState},
+        "1, with the state that the model is in, and why.",
+        ("state", "reason"),
+        lambda f: {(f.status.state, f.status.reason): 1},
     ),
-    Series("stoker_hot", "1 while the gate is open.", (), _one(lambda f: f.status.hot)),
+    Series("stoker_hot", "1 while the gate is open.", (), one(lambda f: f.status.hot)),
     Series(
-        "stoker_heat_transitions_total",
-        "Changes of state, by the new state and the reason.",
-        ("to", "reason"),
-        lambda f: f.counts.transitions,
+        "stoker_heat_losses_total",
+        "Losses of heat, by reason.",
+        ("reason",),
+        lambda f: f.counts.losses,
     ),
-    Distribution(
+    Losses(
         "stoker_heat_lost_seconds",
-        "From the last proof of heat to the gate being shut, for each loss of heat.",
-        (),
-        lambda f: {(): f.counts.heat_lost},
+        "From the last proof of heat to the gate being shut, in all losses of heat together.",
     ),
-    Distribution(
+    Series(
         "stoker_cold_start_seconds",
-        "What each phase of a start took.",
+        "What each phase of the last start took.",
         ("phase",),
-        lambda f: {(phase,): each for phase, each in f.counts.cold_start.items()},
+        cold_start,
     ),
-    Distribution(
+    Answers(
         "stoker_first_token_seconds",
-        "From the sidecar's own request to the first token of the answer, while the model is hot.",
+        "From the sidecar's own request to the first token of the answer.",
+    ),
+    Series(
+        "stoker_first_token_target_seconds",
+        "How soon the first token should come (warmup.targetFirstToken).",
         (),
-        lambda f: {(): f.counts.first_token},
+        one(lambda f: f.first_token_target_seconds),
     ),
     Series(
         "stoker_tokens_per_second",
         "How fast the last answer to the sidecar came.",
         (),
-        _one(lambda f: f.status.latency.tokens_per_second),
+        one(lambda f: f.status.latency.tokens_per_second),
     ),
     Series(
         "stoker_canary_total",
@@ -186,72 +156,72 @@ SERIES: tuple[Series | Distribution, ...] = (
     ),
     Series(
         "stoker_keepalive_rearmed_total",
-        "Renewals of the model's lease on memory, by cause.",
-        ("cause",),
-        lambda f: f.counts.rearms,
-    ),
-    Series(
-        "stoker_reloads_total",
-        "Loads of a model that had been loaded before, by cause.",
-        ("cause",),
-        lambda f: f.counts.reloads,
+        "Renewals of the model's lease on memory.",
+        (),
+        one(lambda f: f.counts.rearms),
     ),
     Series(
         "stoker_model_bytes",
         "Memory that the loaded model takes, by where it is; as Ollama says.",
         ("where",),
-        _model_bytes,
+        model_bytes,
     ),
     Series(
         "stoker_model_offload_ratio",
-        "The share of the loaded model that is in GPU memory, as Ollama says.",
+        "The share of the loaded model that is on the GPU, as Ollama says; where one is wanted.",
         (),
-        _one(_offload_ratio),
+        one(offload_ratio),
+    ),
+    Series(
+        "stoker_model_offload_wanted_ratio",
+        "The share that should be there: gpu.minOffload, or all of it.",
+        (),
+        one(lambda f: f.offload_wanted_ratio),
     ),
     Series(
         "stoker_model_expires_in_seconds",
         "When Ollama will free the model's memory; no sample where that is without end.",
         (),
-        _one(lambda f: f.expires_in_seconds),
+        one(lambda f: f.expires_in_seconds),
     ),
     Series(
         "stoker_pull_bytes",
         "The pull under way: bytes that are done, and in total.",
         ("kind",),
-        _pull_bytes,
+        pull_bytes,
     ),
     Series(
         "stoker_vram_budget_bytes",
         "GPU memory that the pod may use (gpu.memoryBudget).",
         (),
-        _one(lambda f: f.vram_budget_bytes),
+        one(lambda f: f.vram_budget_bytes),
     ),
     Series(
         "stoker_gpu_memory_bytes",
         "Memory of each of the pod's GPUs, in total and used by anybody; as NVML measures.",
         ("gpu", "kind"),
-        _gpu_memory,
+        gpu_memory,
     ),
     Series(
         "stoker_gpu_utilisation_ratio",
         "The share of time in which the GPU computed, from 0 to 1.",
         ("gpu",),
-        _gpus(lambda gpu: gpu.utilisation_ratio),
+        gpus(lambda gpu: gpu.utilisation_ratio),
     ),
     Series(
-        "stoker_gpu_power_watts", "What the GPU draws.", ("gpu",), _gpus(lambda g: g.power_watts)
+        "stoker_gpu_power_watts", "What the GPU draws.", ("gpu",), gpus(lambda g: g.power_watts)
     ),
     Series(
         "stoker_gpu_temperature_celsius",
         "How warm the GPU is.",
         ("gpu",),
-        _gpus(lambda gpu: gpu.temperature_celsius),
+        gpus(lambda gpu: gpu.temperature_celsius),
     ),
     Series(
         "stoker_nvml_errors_total",
         "Times that NVML could not be asked or gave an error.",
         (),
-        _one(lambda f: f.nvml_errors),
+        one(lambda f: f.nvml_errors),
     ),
     Series(
         "stoker_connections",
@@ -275,7 +245,7 @@ SERIES: tuple[Series | Distribution, ...] = (
         "stoker_gate_in_step",
         "1 while the API server has the gate that is wanted; no sample outside Kubernetes.",
         (),
-        _one(lambda f: f.gate_in_step),
+        one(lambda f: f.gate_in_step),
     ),
     Series(
         "stoker_gate_writes_total",
@@ -287,7 +257,7 @@ SERIES: tuple[Series | Distribution, ...] = (
         "stoker_config_errors_total",
         "Versions of heat.json that could not be used.",
         (),
-        _one(lambda f: f.status.counters.config_errors),
+        one(lambda f: f.status.counters.config_errors),
     ),
     Series(
         "stoker_build_info",

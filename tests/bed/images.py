@@ -56,7 +56,9 @@ def ollama_image(program: Path, version: str) -> Image:
 def with_gpu(image: Image, driver: Path) -> Image:
     """The image as it runs on a node with a GPU, whose driver's library is this one."""
     name = image.tag.removeprefix("localhost/").replace(":", "-")
-    return _image("gpu", name, {driver.name: driver}, image)
+    found = _image("gpu", name, {driver.name: driver}, image, kind="gpu-images")
+    keep_newest("gpu-images", 2 * KEPT_BUILDS)  # one for each of a pod's two images
+    return found
 
 
 def project_image(target: str) -> Image:
@@ -78,7 +80,13 @@ def build_project(target: str, tag: str, folder: Path, *options: str) -> None:
     _build(PROJECT, tag, folder / "image.tar", arguments)
 
 
-def _image(name: str, version: str, files: Mapping[str, Path], base: Image | None = None) -> Image:
+def _image(
+    name: str,
+    version: str,
+    files: Mapping[str, Path],
+    base: Image | None = None,
+    kind: str = "images",
+) -> Image:
     """The image of `images/NAME/Dockerfile`, with files from the cache put beside it."""
     context, tag = DOCKERFILES / name, f"localhost/{name}:{version}"
     arguments = ["--build-arg", f"BASE=oci-archive:{base.archive}"] if base else []
@@ -92,7 +100,7 @@ def _image(name: str, version: str, files: Mapping[str, Path], base: Image | Non
 
     # In the cache, another content means another path: no need to read hundreds of megabytes.
     key = digest_of(tag, context, *map(str, files.values()), *arguments)
-    return Image(tag, cached("images", key, build) / "image.tar")
+    return Image(tag, cached(kind, key, build) / "image.tar")
 
 
 def _build(context: Path, tag: str, archive: Path, arguments: list[str]) -> None:

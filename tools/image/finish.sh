@@ -10,6 +10,7 @@ here=$(dirname "$0")
 /opt/pip/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheels "$@"
 /opt/pip/bin/pip --python "$python" install --no-compile --no-deps --no-index /tmp/wheels/*.whl
 "$python" -B "$here/prune.py" "$program"
-# Not checked at run time: nothing in an image changes, and times differ from build to build.
-"$python" -m compileall -q --invalidation-mode unchecked-hash /opt/stoker/lib
+# Not checked at run time: nothing in an image changes, and times differ from build to build. All anew:
+# what another step has compiled bears a time.
+"$python" -m compileall -q -f --invalidation-mode unchecked-hash /opt/stoker/lib
 "$python" -B "$here/sbom.py" "$program" >/opt/stoker/sbom.cdx.json

@@ -6,14 +6,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from bed import tools
-from stoker_sidecar.counts import Counts, Phase
-from stoker_sidecar.metrics import Figures, SidecarCollector
+from stoker_sidecar.counts import Counts
+from stoker_sidecar.figures import Figures
+from stoker_sidecar.metrics import SidecarCollector
 from support.statuses import HOT
 
 
 def test_promtool_has_nothing_against_the_metrics() -> None:
     counts = Counts()
-    counts.phase(Phase.LOAD, 4.87)
     counts.heat_loss(0.02)
     registry = CollectorRegistry()
     registry.register(SidecarCollector(lambda: Figures(HOT, counts, version="0.1.0")))

@@ -191,7 +191,7 @@ def test_a_model_over_its_budget_is_told_of_or_kept_from_traffic(
 ) -> None:
     keeper = beside("--gpu-memory-budget-bytes", str(GIB), "--gpu-on-over-budget", on)
     until_it_warns(keeper, "gpu.memoryBudget is 1.0 GiB")
-    keeper.until_said("Hot" if opens else "OverBudget")
+    keeper.until_said("LessThanAsked" if opens else "OverBudget")
     assert keeper.is_ready() is opens
     assert sample(keeper, "stoker_vram_budget_bytes") == GIB
 

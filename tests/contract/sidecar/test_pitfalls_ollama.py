@@ -110,7 +110,7 @@ def test_a_crash_shuts_the_gate_until_the_model_is_back(pod: Pod) -> None:
     assert told(keeper, "Crashed").gate == "shut"
     keeper.until_said("Crashed", "Hot")
     assert keeper.status()["counters"]["heatLosses"] == 1
-    assert sample(keeper, "stoker_reloads_total", cause="Crashed") == 1
+    assert sample(keeper, "stoker_heat_losses_total", reason="Crashed") == 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""The one source of dashboards, alerts and the table of metrics."""
