@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
-from stoker_api.codec import MalformedError, decode, encode
+from stoker_api.codec import MalformedError, decode, encode, shown
 
 DOMAIN = "stoker.dev"
 VERSION = 1
@@ -49,6 +49,7 @@ SIDECAR_PORT = 9464
 READY_PATH = "/readyz"
 LIVE_PATH = "/livez"
 DRAIN_PATH = "/drain"
+HEAT_PATH = "/heat"
 STATUS_PATH = "/status"
 METRICS_PATH = "/metrics"
 
@@ -79,11 +80,12 @@ class Document:
         """The document in `text`; `MalformedError` with the place where it is none."""
         try:
             document = json.loads(text)
-        except ValueError as error:
+        # Too deep is no ValueError.
+        except (ValueError, RecursionError) as error:
             raise MalformedError(f"document: not JSON: {error}") from error
         version = document.get("version") if isinstance(document, dict) else None
         if version != VERSION:
-            raise MalformedError(f"version: this Stoker reads {VERSION}, not {version!r:.80}")
+            raise MalformedError(f"version: this Stoker reads {VERSION}, not {shown(version)}")
         return decode(cls, document)
 
 
@@ -260,6 +262,32 @@ class HotCondition:
                     last_transition_time=condition.get("lastTransitionTime", ""),
                 )
         return None
+
+
+@dataclass(frozen=True)
+class HeatEvent:
+    """The gate, as `GET /heat` tells it: at once, and at each change of it or of its reason."""
+
+    hot: bool
+    state: HeatState
+    reason: str
+    message: str
+
+    def to_line(self) -> str:
+        """As one line of JSON."""
+        return json.dumps(encode(self))
+
+    @classmethod
+    def from_line(cls, text: str | bytes) -> Self:
+        """The event in `text`; `MalformedError` where it is none."""
+        try:
+            return decode(cls, json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise MalformedError(f"event: {error}") from error
+
+
+HEAT_SILENCE_SECONDS = 10.0
+"""Where nothing changes for so long, `GET /heat` sends a comment: who hears none has no sidecar."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from stoker_operator.errors import StokerError
+from stoker_operator.local.arguments import LOCAL, add_commands
 
 _FILES_HELP = "file, folder or - for standard input; may be given several times"
 
@@ -12,7 +13,10 @@ _FILES_HELP = "file, folder or - for standard input; may be given several times"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `stoker`; the process's exit status."""
     parsed = parser().parse_args(arguments)
-    from stoker_operator import commands  # noqa: PLC0415
+    if parsed.command in LOCAL:
+        from stoker_operator.local import commands  # noqa: PLC0415
+    else:
+        from stoker_operator import commands  # type: ignore[no-redef] # noqa: PLC0415
 
     try:
         return int(getattr(commands, parsed.command)(parsed))
@@ -35,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_validate(commands)
     _add_operator(commands)
+    add_commands(commands)
     crd = commands.add_parser(
         "crd",
         help="print the CustomResourceDefinition",
@@ -173,9 +178,29 @@ def _add_settings(command: "argparse._ActionsContainer") -> None:
         help="add a NetworkPolicy: only clients, the operator and monitoring reach the pods",
     )
     command.add_argument(
+        "--operator-namespace",
+        metavar="NAME",
+        default="stoker-system",
+        help="where that operator is (default: %(default)s)",
+    )
+    command.add_argument(
+        "--monitoring-namespace",
+        metavar="NAME",
+        default="monitoring",
+        help="where that monitoring is (default: %(default)s)",
+    )
+    command.add_argument(
         "--pod-monitor",
         action="store_true",
         help="add a PodMonitor, for clusters with the Prometheus operator",
+    )
+    command.add_argument(
+        "--pod-monitor-label",
+        dest="pod_monitor_labels",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="label by which a Prometheus finds its PodMonitors; may be given several times",
     )
 
 

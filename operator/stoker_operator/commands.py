@@ -9,21 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 from stoker_api.crd import custom_resource_definition
-from stoker_api.errors import InvalidManifestError
-from stoker_api.reading import read
 from stoker_api.resource import KIND, LLMDeployment
-from stoker_api.wire import DOMAIN
 from stoker_operator import VERSION
 from stoker_operator.desired import NetworkPolicySettings, Settings, desired
-from stoker_operator.documents import Document, read_all, to_json, to_yaml
-from stoker_operator.errors import InvalidDocumentsError, StokerError
+from stoker_operator.documents import to_json, to_yaml
+from stoker_operator.errors import StokerError
+from stoker_operator.intake import checked
 
 
 def render(arguments: argparse.Namespace) -> int:
     """Prints the objects that LLMDeployments stand for; nothing if one of them is invalid."""
     settings = _settings(arguments)
     manifests: list[Any] = []
-    for entry in _checked(arguments.files):
+    for entry in checked(arguments.files):
         if isinstance(entry, LLMDeployment):
             manifests += desired(entry.in_namespace(arguments.namespace), settings)
         else:
@@ -34,7 +32,7 @@ def render(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Says of every LLMDeployment that it is valid, or else what is wrong."""
-    resources = [entry for entry in _checked(arguments.files) if isinstance(entry, LLMDeployment)]
+    resources = [entry for entry in checked(arguments.files) if isinstance(entry, LLMDeployment)]
     names = ", ".join(resource.metadata.name for resource in resources)
     print(f"{len(resources)} valid: {names}" if resources else f"no {KIND} in these files")
     return 0
@@ -96,9 +94,21 @@ def version(_: argparse.Namespace) -> int:
 def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
         sidecar_image=arguments.sidecar_image or f"localhost/stoker-sidecar:{VERSION}",
-        network_policy=NetworkPolicySettings() if arguments.network_policy else None,
+        network_policy=_network_policy(arguments) if arguments.network_policy else None,
         pod_monitor=arguments.pod_monitor,
+        pod_monitor_labels=tuple(map(_label, arguments.pod_monitor_labels)),
     )
+
+
+def _network_policy(arguments: argparse.Namespace) -> NetworkPolicySettings:
+    return NetworkPolicySettings(arguments.operator_namespace, arguments.monitoring_namespace)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise StokerError(f"--pod-monitor-label: {text!r} is no NAME=VALUE, such as release=prom")
+    return name, value
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -110,43 +120,6 @@ def _address(text: str) -> tuple[str, int]:
 
 def _print(manifests: list[Any], form: str) -> None:
     sys.stdout.write(to_json(manifests) if form == "json" else to_yaml(manifests))
-
-
-def _checked(files: list[str]) -> list[LLMDeployment | Document]:
-    """All that the files hold: LLMDeployments, and documents of other kinds as they are."""
-    problems: list[str] = []
-    entries: list[LLMDeployment | Document] = []
-    seen: dict[tuple[str | None, str], str] = {}
-    for document in read_all(files):
-        if not _is_ours(document.value):
-            entries.append(document)
-            continue
-        try:
-            resource = read(document.value)
-        except InvalidManifestError as error:
-            problems += [_place(document, problem.path, str(problem)) for problem in error.problems]
-            continue
-        key = (resource.metadata.namespace, resource.metadata.name)
-        if key in seen:
-            message = f"metadata.name: {key[1]!r} is the name of {seen[key]} already"
-            problems.append(_place(document, ("metadata", "name"), message))
-        seen[key] = f"document {document.number} of {document.source}"
-        entries.append(resource)
-    if problems:
-        raise InvalidDocumentsError(problems)
-    return entries
-
-
-def _is_ours(value: Any) -> bool:
-    """Whether it is for us to judge: whatever is not plainly another API's object."""
-    if not isinstance(value, dict):
-        return True
-    group = str(value.get("apiVersion", "")).partition("/")[0]
-    return group == DOMAIN or value.get("kind") == KIND or not value.get("kind")
-
-
-def _place(document: Document, path: tuple[str | int, ...], message: str) -> str:
-    return f"{document.source}:{document.line(path)}: document {document.number}, {message}"
 
 
 def _all_actions(command: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -27,6 +27,8 @@ class Limits:
     drains_of_one_address: int = 2
     """The kubelet has an address of its own: others can use up their share, and not the
     kubelet's."""
+    followers: int = 16
+    """Those who are told of each change of the heat."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,25 @@ class Connection:
         self._http.start_next_cycle()
         self._patience = self._limits.idle
         return True
+
+    async def begin(self, kind: str) -> None:
+        """Begins an answer without a known end; `push` goes on with it."""
+        headers = [
+            ("Content-Type", kind),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Connection", "close"),
+        ]
+        await self._send(h11.Response(status_code=200, reason="OK", headers=headers))
+
+    async def push(self, data: bytes) -> None:
+        """The next part of the answer that was begun."""
+        await self._send(h11.Data(data=data))
+
+    async def _send(self, part: h11.Response | h11.Data) -> None:
+        self._writer.write(self._http.send(part) or b"")
+        async with asyncio.timeout(self._limits.write):
+            await self._writer.drain()
 
     async def hung_up(self) -> None:
         """Returns when the client is gone, or no longer waits for its answer."""

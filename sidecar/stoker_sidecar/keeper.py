@@ -14,17 +14,11 @@ from dataclasses import dataclass, replace
 from stoker_api import wire
 from stoker_sidecar.act import Deeds, Facts
 from stoker_sidecar.config import HeatFile
-from stoker_sidecar.counts import (
-    CanaryResult,
-    Counts,
-    Phase,
-    RearmCause,
-    RecoveryResult,
-    RecoveryStep,
-)
+from stoker_sidecar.counts import CanaryResult, Counts, RecoveryResult, RecoveryStep
 from stoker_sidecar.gate import Gate
 from stoker_sidecar.heat import Memory, Observation, Step, Wanted, step
 from stoker_sidecar.heat.observation import Deed, Fault, Outcome
+from stoker_sidecar.news import News
 from stoker_sidecar.observe import Observer
 from stoker_sidecar.page import Transition
 from stoker_sidecar.report import Measurements, rfc3339
@@ -39,7 +33,6 @@ _RECOVERY_STEPS = {
     Deed.KILL: RecoveryStep.KILL,
     Deed.RESTART: RecoveryStep.RESTART,
 }
-_PHASES = {Deed.PULL: Phase.PULL, Deed.LOAD: Phase.LOAD}
 
 
 class Settings:
@@ -101,6 +94,7 @@ class Keeper:
         self.stepped_at = clock()
         self.seen = body.observer.observation((), body.deeds)
         self.last = step(Memory.new(clock()), self.seen, settings.wanted, clock())
+        self.news = News()
         self.since = rfc3339(time.time())
         """When the state or the reason last changed."""
         self._opened_or_shut = self.since
@@ -181,6 +175,8 @@ class Keeper:
         if taken.gate.open != self._was_open:
             self._opened_or_shut = rfc3339(time.time())
         self._was_open = taken.gate.open
+        gate = taken.gate
+        self.news.tell(wire.HeatEvent(gate.open, taken.verdict.state, gate.reason, gate.message))
         if self._gate is not None:
             self._gate.want(
                 wire.HotCondition(
@@ -199,7 +195,7 @@ class Keeper:
         self.transitions.appendleft(
             Transition(self.since, verdict.state, verdict.reason, verdict.message)
         )
-        self.counts.transition(verdict.state, verdict.reason)
+        self.counts.transitions += 1
         needs_person = verdict.state in (wire.HeatState.BLOCKED, wire.HeatState.STUCK)
         level = logging.WARNING if needs_person or taken.lost_heat else logging.INFO
         _log.log(
@@ -243,16 +239,12 @@ class Keeper:
     def _cold_start(self, outcome: Outcome) -> None:
         """Takes down what the last way to heat took, phase by phase."""
         start = self.measurements.cold_start
-        if phase := _PHASES.get(outcome.deed):
-            self.counts.phase(phase, outcome.seconds)
         match outcome.deed:
             case Deed.PULL:
                 start = wire.ColdStart(outcome.seconds, None, None, None)
             case Deed.LOAD:
                 start = replace(start, load_seconds=outcome.seconds, first_token_seconds=None)
             case Deed.WARM if start.first_token_seconds is None:
-                if outcome.first_token_seconds is not None:
-                    self.counts.phase(Phase.FIRST_TOKEN, outcome.first_token_seconds)
                 start = replace(start, first_token_seconds=outcome.first_token_seconds)
         self.measurements.cold_start = start
 
@@ -261,11 +253,10 @@ class Keeper:
         if taken.lost_heat:
             proven_at = before.proof.at if before.proof.at is not None else now
             self.counts.heat_loss(now - proven_at)
-        if taken.action and taken.action.deed is Deed.LOAD and before.opened:
-            self.counts.reload(taken.verdict.reason)
-        if taken.action and taken.action.deed is Deed.REARM:
-            leased = self.settings.wanted.heat.keep_alive_seconds > 0
-            self.counts.rearm(RearmCause.LEASE if leased else RearmCause.CLIENT)
+        self.counts.explain(taken.verdict.reason)
+        deed = taken.action.deed if taken.action else None
+        self.counts.reloads += deed is Deed.LOAD and before.opened
+        self.counts.rearms += deed is Deed.REARM
         self._follow_verification(taken, now)
 
     def _follow_verification(self, taken: Step, now: float) -> None:
@@ -275,7 +266,6 @@ class Keeper:
         elif not verifying and self._verifying_since is not None:
             seconds = now - self._verifying_since
             self._verifying_since = None
-            self.counts.phase(Phase.VERIFY, seconds)
             start = replace(self.measurements.cold_start, verify_seconds=seconds)
             self.measurements.cold_start = start
 

@@ -1,7 +1,8 @@
 """What the sidecar's HTTP server has to say."""
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,9 +10,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from stoker_api import wire
 from stoker_sidecar import VERSION
 from stoker_sidecar.drain import Drain
-from stoker_sidecar.gate import Gate
+from stoker_sidecar.figures import Figures
+from stoker_sidecar.gate import Gate, WriteResult
+from stoker_sidecar.heat import Wanted
 from stoker_sidecar.keeper import Keeper
-from stoker_sidecar.metrics import Figures, SidecarCollector
+from stoker_sidecar.metrics import SidecarCollector
+from stoker_sidecar.news import Change, is_alike
 from stoker_sidecar.observe import Observer
 from stoker_sidecar.page import Transition
 from stoker_sidecar.report import Account, status
@@ -22,6 +26,12 @@ STALE_SECONDS = 5.0
 
 DEAD_SECONDS = 30.0
 """… and so much older, the sidecar has to be started anew."""
+
+# An opening that was overtaken is nothing that anybody looks for.
+_COUNTED = (WriteResult.WRITTEN, WriteResult.REFUSED, WriteResult.FAILED)
+
+LOOK_SECONDS = 1.0
+"""How often it is looked, for who follows the heat, whether the verdict has become so old."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,27 @@ class StokerPages:
         age = self._age()
         return age <= DEAD_SECONDS, f"the last look was {age:.1f} s ago"
 
+    async def heat(self) -> AsyncIterator[wire.HeatEvent | None]:
+        """The gate as it is, and whenever it or its reason changes; None in times of silence."""
+        change = self._keeper.news.next
+        said, said_at = self._event(), self._clock()
+        yield said
+        while True:
+            if await _came(change) and change.event and change.after:
+                event, change = change.event, change.after
+            else:
+                event = self._event()
+            is_silent = self._clock() - said_at >= wire.HEAT_SILENCE_SECONDS
+            if not is_alike(event, said) or is_silent:
+                yield None if is_alike(event, said) else event
+                said, said_at = event, self._clock()
+
+    def _event(self) -> wire.HeatEvent:
+        last = self._keeper.last
+        is_ready, why = self.ready()
+        reason, _, message = why.partition(": ")
+        return wire.HeatEvent(is_ready, last.verdict.state, reason, message)
+
     def status(self) -> wire.Status:
         """Everything that is known."""
         keeper = self._keeper
@@ -95,18 +126,37 @@ class StokerPages:
     def _figures(self) -> Figures:
         traffic, gate = self._observer.traffic, self._gate
         listed = self._keeper.last.memory.watch.listed
-        gpu = self._keeper.settings.wanted.heat.gpu
+        wanted = self._keeper.settings.wanted
+        gpu = wanted.heat.gpu
         return Figures(
             status=self.status(),
             counts=self._keeper.counts,
             version=VERSION,
+            offload_wanted_ratio=_offload_wanted_ratio(wanted),
+            first_token_target_seconds=wanted.heat.warmup.target_first_token_seconds,
             expires_in_seconds=listed.expires_in_seconds if listed else None,
             vram_budget_bytes=gpu.memory_budget_bytes if gpu else None,
             connections_open=traffic.open if traffic else None,
             connections_busy=traffic.busy if traffic else None,
             nvml_errors=self._observer.nvml_failures,
             gate_in_step=gate.in_step if gate else None,
-            gate_writes={result.value: count for result, count in gate.writes.items()}
-            if gate
-            else {},
+            gate_writes={result: gate.writes[result] for result in _COUNTED} if gate else {},
         )
+
+
+def _offload_wanted_ratio(wanted: Wanted) -> float | None:
+    """How much of the model should be on the GPU; None where none is wanted."""
+    if not wanted.pod.gpus:
+        return None
+    gpu = wanted.heat.gpu
+    return 1.0 if gpu is None or gpu.min_offload_ratio is None else gpu.min_offload_ratio
+
+
+async def _came(change: Change) -> bool:
+    """Whether the change has come, before it is time to look how old the verdict is."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            await change.has_come.wait()
+    except TimeoutError:
+        return False
+    return True

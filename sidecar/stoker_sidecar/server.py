@@ -1,4 +1,4 @@
-"""What the sidecar answers: probes, `/drain`, `/status`, `/metrics`, and a page for a person.
+"""What the sidecar answers: probes, `/drain`, heat, status, metrics, and a page for a person.
 
 Only GET and HEAD: there is nothing to change here. Whoever can reach a pod can send it anything, so
 size, time and number are bounded, and a connection that only waits makes room for a new one: a
@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _LIMITS = Limits()
 _HIGHEST_PORT = 65535
+_EVENTS = "text/event-stream"
 
 
 class ListenError(SidecarError):
@@ -50,6 +51,9 @@ class Pages(Protocol):
         """The last changes of state, the newest first."""
 
     def metrics(self) -> bytes: ...
+
+    def heat(self) -> AsyncIterator[wire.HeatEvent | None]:
+        """The gate now, and at each change of it; None says that somebody is here still."""
 
     def drain(self) -> Coroutine[Any, Any, str]:
         """Ends when the pod may be stopped, with a word why. Cancelled if the caller hangs up."""
@@ -81,11 +85,13 @@ class Server:
         self._waiting: dict[asyncio.StreamWriter, None] = {}
         """Those without a whole request, the one that has waited longest first."""
         self._drains: Counter[str] = Counter()
+        self._followers = 0
         self._answers: dict[str, Callable[[], Answer]] = {
             wire.READY_PATH: lambda: _verdict(*pages.ready()),
             wire.LIVE_PATH: lambda: _verdict(*pages.alive()),
             wire.STATUS_PATH: lambda: _document(pages.status()),
             wire.METRICS_PATH: lambda: _metrics(pages.metrics()),
+            wire.HEAT_PATH: lambda: Answer(HTTPStatus.OK, b"", _EVENTS),  # to HEAD; GET is told
             "/": self._page,
         }
 
@@ -162,8 +168,12 @@ class Server:
         try:
             if request.path == wire.DRAIN_PATH:
                 return await self._drain(connection)
+            if request.path == wire.HEAT_PATH and request.method == "GET":
+                return await self._heat(connection)
             if answer := self._answers.get(request.path):
                 return answer()
+        except (OSError, TimeoutError):
+            raise  # whoever is told of the heat is gone, or does not read
         except Exception:  # noqa: BLE001 - the border: the log learns of it, who asks does not
             _log.exception("request failed", extra={"path": request.path})
             return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the sidecar failed: see its log")
@@ -190,6 +200,22 @@ class Server:
             drains[address] -= 1
             drains += Counter()  # forgets addresses that are at 0
 
+    async def _heat(self, connection: Connection) -> Answer | None:
+        """Tells of the heat until the caller goes, or the sidecar does."""
+        if self._followers >= self._limits.followers:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many follow the heat already")
+        self._followers += 1
+        telling = asyncio.create_task(_tell(connection, self._pages.heat()))
+        gone = asyncio.create_task(connection.hung_up())
+        try:
+            await asyncio.wait({telling, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return telling.result() if telling.done() else None
+        finally:
+            telling.cancel()
+            gone.cancel()
+            await asyncio.wait({telling, gone})
+            self._followers -= 1
+
     def _page(self) -> Answer:
         pages = self._pages
         return Answer(
@@ -201,6 +227,13 @@ class Server:
                 ("Referrer-Policy", "no-referrer"),
             ),
         )
+
+
+async def _tell(connection: Connection, events: AsyncIterator[wire.HeatEvent | None]) -> None:
+    """Server-sent events: one for each change, and a comment in times of silence."""
+    await connection.begin(_EVENTS)
+    async for event in events:
+        await connection.push(f"data: {event.to_line()}\n\n".encode() if event else b":\n\n")
 
 
 def _verdict(good: bool, why: str) -> Answer:  # noqa: FBT001 - as the pages say it

@@ -143,5 +143,5 @@ def test_nothing_but_what_is_there_is_answered(tmp_path: Path) -> None:
     with sidecar(tmp_path, NOBODY, "--model", "phi3:mini") as keeper:
         nothing = keeper.http.get("/nothing")
         assert nothing.status_code == httpx.codes.NOT_FOUND
-        assert "/drain /livez /metrics /readyz /status" in nothing.text
+        assert "/drain /heat /livez /metrics /readyz /status" in nothing.text
         assert keeper.http.post("/drain").status_code == httpx.codes.METHOD_NOT_ALLOWED

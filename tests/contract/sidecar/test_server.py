@@ -18,7 +18,7 @@ from stoker_sidecar.page import CONTENT_SECURITY_POLICY, Transition
 from stoker_sidecar.server import ListenError, Server
 from support.statuses import HOT
 
-PATHS = "/ /drain /livez /metrics /readyz /status"
+PATHS = "/ /drain /heat /livez /metrics /readyz /status"
 
 
 @dataclass
@@ -30,6 +30,8 @@ class Said:
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     drains: int = 0
     hung_up: int = 0
+    followers: int = 0
+    events: asyncio.Queue[wire.HeatEvent | None] = field(default_factory=asyncio.Queue)
 
     def ready(self) -> tuple[bool, str]:
         return self.is_ready, "Proven:\r\n2 of 2"
@@ -47,6 +49,14 @@ class Said:
 
     def metrics(self) -> bytes:
         return b"stoker_hot 1\n"
+
+    async def heat(self) -> AsyncIterator[wire.HeatEvent | None]:
+        self.followers += 1
+        try:
+            while True:
+                yield await self.events.get()
+        finally:
+            self.followers -= 1
 
     async def drain(self) -> str:
         self.drains += 1
@@ -384,3 +394,66 @@ def test_it_stops_with_connections_open() -> None:
         assert stopped.said.hung_up == 1
 
     asyncio.run(story())
+
+
+def heat_event(*, hot: bool) -> wire.HeatEvent:
+    state = wire.HeatState.HOT if hot else wire.HeatState.COLD
+    return wire.HeatEvent(hot, state, "Proven" if hot else "Crashed", "because\nof this")
+
+
+def test_who_follows_the_heat_is_told_of_each_change_and_hears_a_comment_in_between() -> None:
+    told = [heat_event(hot=True), None, heat_event(hot=False)]
+
+    async def story(world: World) -> None:
+        async with world.client.stream("GET", "/heat") as answer:
+            assert answer.headers["Content-Type"] == "text/event-stream"
+            lines = answer.aiter_lines()
+            for event in told:
+                world.said.events.put_nowait(event)
+                line = await anext(lines)
+                assert await anext(lines) == ""
+                if event is None:
+                    assert line == ":"
+                else:
+                    assert wire.HeatEvent.from_line(line.removeprefix("data: ")) == event
+
+    run(story)
+
+
+def test_one_who_follows_and_leaves_makes_room_for_the_next() -> None:
+    async def story(world: World) -> None:
+        for _ in range(3):
+            async with world.client.stream("GET", "/heat") as first:
+                assert first.status_code == 200
+                answer = await world.client.get("/heat")
+                assert (answer.status_code, answer.text) == (
+                    503,
+                    "too many follow the heat already\n",
+                )
+            await until(lambda: world.said.followers == 0)
+
+    run(story, Limits(followers=1))
+
+
+def test_the_end_of_the_sidecar_ends_the_story_of_its_heat() -> None:
+    async def story() -> None:
+        async with serving() as world, world.client.stream("GET", "/heat") as answer:
+            assert answer.status_code == 200
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(b"GET /heat HTTP/1.0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            server_ends = asyncio.create_task(reader.read())
+        async with asyncio.timeout(5):
+            assert await server_ends == b""
+        writer.close()
+
+    asyncio.run(story())
+
+
+def test_the_heat_has_a_head_without_a_story() -> None:
+    async def story(world: World) -> None:
+        head = await world.client.head("/heat")
+        assert (head.status_code, head.headers["Content-Type"]) == (200, "text/event-stream")
+        assert world.said.followers == 0
+
+    run(story)

@@ -125,7 +125,7 @@ def test_the_same_name_twice_is_said(tmp_path: Path, capsys: Output) -> None:
         ),
         (b"kind: LLMDeploymnt\napiVersion: stoker.dev/v1alpha1", "must be 'LLMDeployment'"),
         (b"kind: LLMDeployment\napiVersion: stoker.dev/v1", "must be 'stoker.dev/v1alpha1'"),
-        (b"a: &a [*a]", "document 1, "),
+        (b"a: &a [*a]", "document 1: nested deeper than 100"),
     ],
     ids=str,
 )
@@ -160,6 +160,27 @@ def test_the_version_is_printed(capsys: Output) -> None:
 def test_a_shell_learns_to_complete(shell: str, capsys: Output) -> None:
     assert main(["completion", shell]) == 0
     assert "render" in capsys.readouterr().out
+
+
+def test_what_stands_around_the_pods_is_as_it_was_asked_for(capsys: Output) -> None:
+    minimal = ["render", "-f", str(ROOT / "examples/minimal.yaml"), "-o", "json"]
+    network = ["--network-policy", "--operator-namespace=ops", "--monitoring-namespace=prom"]
+    labels = ["--pod-monitor-label=release=prom", "--pod-monitor-label=stoker.dev/llmdeployment=x"]
+    assert main([*minimal, *network, "--pod-monitor", *labels]) == 0
+    found = {each["kind"]: each for each in json.loads(capsys.readouterr().out)["items"]}
+    watchers = found["NetworkPolicy"]["spec"]["ingress"][1]["from"]
+    names = [each["namespaceSelector"]["matchLabels"].popitem()[1] for each in watchers]
+    assert names == ["ops", "prom"]
+    assert found["PodMonitor"]["metadata"]["labels"].items() >= {
+        ("release", "prom"),
+        ("stoker.dev/llmdeployment", "phi3"),  # ours stay as they are
+    }
+
+
+def test_a_label_without_a_value_is_said(capsys: Output) -> None:
+    arguments = ["render", "-f", str(ROOT / "examples/minimal.yaml"), "--pod-monitor-label=prom"]
+    assert main(arguments) == 1
+    assert "'prom' is no NAME=VALUE" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_told_from_wrong_input(capsys: Output) -> None:
