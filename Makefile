@@ -17,6 +17,10 @@ $(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml sidec
 .PHONY: setup
 setup: $(READY) ## make .venv with the locked dependencies (other targets do it when needed)
 
+.PHONY: demo
+demo: $(READY) ## see it in a minute: the same faults without Stoker and with it (OLLAMA=real, OLLAMA=PATH)
+	@PYTHONPATH=demo:tests $(BIN)/python -m stoker_demo $(if $(OLLAMA),--ollama $(OLLAMA))
+
 .PHONY: test
 test: check quick ## all that needs no cluster: format, lint, types, layers, quick tests
 
@@ -30,6 +34,10 @@ check: $(READY) ## format check, lint, types, import layers
 .PHONY: quick
 quick: $(READY) ## the quick tests alone
 	$(BIN)/pytest
+
+.PHONY: fuzz
+fuzz: $(READY) ## look longer for what breaks the readers of others' words (minutes)
+	$(BIN)/pytest tests/unit/hostile --hypothesis-profile=fuzz
 
 .PHONY: bed
 bed: $(READY) ## a real Kubernetes on this machine (docs/test-bed.md); the first time takes minutes
@@ -64,18 +72,26 @@ format: $(READY) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 .PHONY: generate
-generate: $(READY) ## write crds/*.yaml and docs/reference from the types
+generate: $(READY) ## write what is made: CRD, reference, the chart's schema, dashboards, alerts
 	$(BIN)/python tools/generate.py
+	$(BIN)/python tools/chart.py
+	$(BIN)/python -m tools.dashboards
+
+.PHONY: manifests
+manifests: $(READY) ## dist/install.yaml from the chart, for kubectl (REGISTRY=... of the images)
+	@tools/manifests.sh
 
 .PHONY: golden
-golden: $(READY) ## accept the manifests that the examples render to now
+golden: $(READY) ## accept the manifests that the examples and the chart render to now
 	$(BIN)/pytest -q tests/unit/desired/test_examples.py --update-golden
+	$(BIN)/pytest -q tests/contract/chart -k golden --update-golden-chart
 
 .PHONY: bench
-bench: $(READY) ## measure rendering, simulator, sidecar and operator (an hour; see each --help)
+bench: $(READY) ## measure rendering, simulator, sidecar, forwarder, operator (an hour; see each --help)
 	$(BIN)/python bench/render.py
 	PYTHONPATH=tests $(BIN)/python bench/simulator.py
 	PYTHONPATH=tests $(BIN)/python -m bench.sidecar
+	PYTHONPATH=tests $(BIN)/python -m bench.forwarder
 	PYTHONPATH=tests $(BIN)/python -m bench.scale
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -89,6 +105,7 @@ lock: $(READY) ## renew requirements/ (the dependencies, pinned with hashes)
 	  $(COMPILE) --constraint requirements/dev.txt $$part/pyproject.toml \
 	    -o requirements/$$(basename $$part).txt || exit; \
 	done
+	echo hatchling | $(COMPILE) --constraint requirements/dev.txt - -o requirements/build.txt
 
 .PHONY: clean
 clean: ## remove what was built here (.venv, caches); cached downloads elsewhere stay

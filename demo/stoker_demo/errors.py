@@ -1,0 +1,5 @@
+"""What can go wrong with the demo itself, in sentences for people."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on."""
