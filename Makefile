@@ -73,9 +73,7 @@ format: $(READY) ## format the code and mend what the linter can
 
 .PHONY: generate
 generate: $(READY) ## write what is made: CRD, reference, the chart's schema, dashboards, alerts
-	$(BIN)/python tools/generate.py
-	$(BIN)/python tools/chart.py
-	$(BIN)/python -m tools.dashboards
+	$(BIN)/python -m tools.generate
 
 .PHONY: manifests
 manifests: $(READY) ## dist/install.yaml from the chart, for kubectl (REGISTRY=... of the images)

@@ -1,13 +1,10 @@
-"""Writes what is made of the chart's values.yaml and of the CRD: schema, README and CRD template.
-
-`--check` writes nothing and fails where a file is not as it would be written.
+"""What is made of the chart's values.yaml and of the CRD: schema, README and CRD template.
 
 A value's description is the comment above it; its lines with `@schema` are what a schema says of it
 beyond the type of its default.
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,20 +169,3 @@ def generated() -> dict[Path, str]:
         CHART / "README.md": readme(chart, values),
         CHART / "templates/crd.yaml": crd_template(),
     }
-
-
-def main() -> int:
-    stale = [
-        path for path, text in generated().items() if not path.exists() or path.read_text() != text
-    ]
-    if "--check" in sys.argv:
-        for path in stale:
-            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run `make generate`\n")
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(generated()[path])
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,13 @@
-"""Writes what is generated from the types: the CRD's YAML, the API reference, all reasons.
+"""Writes every file that is made from another: `python -m tools.generate`.
 
 `--check` writes nothing and fails where a file is not as it would be written.
 """
 
 import sys
 from pathlib import Path
+
+from tools import chart
+from tools.dashboards import files
 
 from stoker_api.crd import custom_resource_definition
 from stoker_api.reasons_reference import reasons_reference
@@ -14,8 +17,8 @@ from stoker_operator.documents import to_yaml
 ROOT = Path(__file__).parent.parent
 
 
-def generated() -> dict[Path, str]:
-    """Each generated file and what should be in it."""
+def of_the_types() -> dict[Path, str]:
+    """The CRD's YAML, the API reference and all reasons."""
     note = "# Generated from crds/stoker_api by `make generate`. Do not edit.\n"
     return {
         ROOT / "crds/llmdeployments.stoker.dev.yaml": note
@@ -26,8 +29,9 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> int:
+    generated = of_the_types() | chart.generated() | files.generated()
     stale = [
-        path for path, text in generated().items() if not path.exists() or path.read_text() != text
+        path for path, text in generated.items() if not path.exists() or path.read_text() != text
     ]
     if "--check" in sys.argv:
         for path in stale:
@@ -35,7 +39,7 @@ def main() -> int:
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(generated()[path])
+        path.write_text(generated[path])
     return 0
 
 

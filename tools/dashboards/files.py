@@ -1,10 +1,6 @@
-"""Writes dashboards, rules and the table of metrics: `python -m tools.dashboards`.
-
-`--check` writes nothing and fails where a file is not as it would be written.
-"""
+"""The files with dashboards, rules and the table of metrics."""
 
 import json
-import sys
 from pathlib import Path
 
 from tools.dashboards import metrics, rules
@@ -29,21 +25,3 @@ def generated() -> dict[Path, str]:
         chart / "rules/stoker.yaml": NOTE + to_yaml([rules.document()]),
         ROOT / "docs/metrics.md": metrics.page(),
     }
-
-
-def main() -> int:
-    stale = [
-        path for path, text in generated().items() if not path.exists() or path.read_text() != text
-    ]
-    if "--check" in sys.argv:
-        for path in stale:
-            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run `make generate`\n")
-        return 1 if stale else 0
-    for path in stale:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(generated()[path])
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
