@@ -149,7 +149,7 @@ def test_in_the_background_it_is_looked_at_asked_and_ended(up: Machine) -> None:
     finally:
         down = up.stoker("down")
     assert down.stdout == "ended: default.phi3\n"
-    assert up.pids() == []
+    up.until("the end", lambda: up.pids() == [])
     assert up.stoker("down").stdout == "nothing runs\n"
     assert "nothing runs" in up.stoker("status").stdout
 
