@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from stoker_api.words import one_line
 from stoker_operator import VERSION
 from stoker_operator.api_errors import (
     ApiError,
@@ -289,5 +290,4 @@ def _refusal(answer: aiohttp.ClientResponse, body: bytes) -> ApiError:
 
 def _words(text: str) -> str:
     """A sentence of others, fit for a condition and a log."""
-    printable = "".join(each if each.isprintable() else " " for each in text[:_MAX_SENTENCE])
-    return " ".join(printable.split())
+    return one_line(text[:_MAX_SENTENCE])

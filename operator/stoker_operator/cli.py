@@ -5,9 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from stoker_operator.errors import StokerError
+from stoker_operator.flags import add_files, add_namespace
 from stoker_operator.local.arguments import LOCAL, add_commands
-
-_FILES_HELP = "file, folder or - for standard input; may be given several times"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,14 +65,9 @@ def _add_render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         " Objects of other kinds in the same files pass through unchanged.",
         epilog="example: stoker render -f examples/minimal.yaml | kubectl apply -f -",
     )
-    _add_files(render)
+    add_files(render)
     _add_output(render)
-    render.add_argument(
-        "-n",
-        "--namespace",
-        default="default",
-        help="namespace of LLMDeployments that name none (default: %(default)s)",
-    )
+    add_namespace(render)
     _add_settings(render)
 
 
@@ -86,7 +80,7 @@ def _add_validate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         " in the same words.",
         epilog="example: stoker validate -f examples/",
     )
-    _add_files(validate)
+    add_files(validate)
 
 
 def _add_operator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -201,18 +195,6 @@ def _add_settings(command: "argparse._ActionsContainer") -> None:
         action="append",
         default=[],
         help="label by which a Prometheus finds its PodMonitors; may be given several times",
-    )
-
-
-def _add_files(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-f",
-        "--filename",
-        dest="files",
-        metavar="FILE",
-        action="append",
-        required=True,
-        help=_FILES_HELP,
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from stoker_api.wire import HotCondition
+from stoker_api.words import one_line
 from stoker_sidecar.errors import SidecarError
 from stoker_sidecar.exchange import ExchangeError
 from stoker_sidecar.site import Answer, Manner, Site
@@ -236,8 +237,7 @@ def _words(body: bytes) -> str:
         message = str(_object(body).get("message"))
     except AwayError:
         message = body[:_MAX_SENTENCE].decode("utf-8", "replace")
-    printable = "".join(each if each.isprintable() else " " for each in message[:_MAX_SENTENCE])
-    return " ".join(printable.split())
+    return one_line(message[:_MAX_SENTENCE])
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import argparse
 
+from stoker_operator.flags import add_files, add_namespace
+
 LOCAL = ("up", "down", "status", "logs", "why")
 
 
@@ -23,21 +25,8 @@ def _add_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         " up. Ctrl-C lets answers under way finish, and ends everything.",
         epilog="example: stoker up -f examples/minimal.yaml",
     )
-    up.add_argument(
-        "-f",
-        "--filename",
-        dest="files",
-        metavar="FILE",
-        action="append",
-        required=True,
-        help="file, folder or - for standard input; may be given several times",
-    )
-    up.add_argument(
-        "-n",
-        "--namespace",
-        default="default",
-        help="namespace of LLMDeployments that name none (default: %(default)s)",
-    )
+    add_files(up)
+    add_namespace(up)
     up.add_argument(
         "--ollama",
         metavar="PATH|URL",
