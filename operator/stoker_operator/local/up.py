@@ -106,9 +106,13 @@ class Up:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
-                loop.add_signal_handler(number, self._signalled, number)
+        # The others are heeded also where a script has started it in the background, and a shell has
+        # them ignored: `stoker down --now` is one.
+        heeded = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+            heeded.append(signal.SIGHUP)
+        for number in heeded:
+            loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:
         if self._told.is_set() or number is signal.SIGQUIT:

@@ -144,6 +144,20 @@ def test_an_impatient_person_ends_it_with_answers_under_way(up: Machine) -> None
     assert up.pids() == []
 
 
+def test_one_that_a_script_has_in_the_background_heeds_who_ends_it(up: Machine) -> None:
+    """The shell has such a process ignore what a person types."""
+    ignored = (signal.SIGINT, signal.SIGQUIT)
+    before = [signal.signal(number, signal.SIG_IGN) for number in ignored]
+    try:
+        begun(up)
+    finally:
+        for number, handler in zip(ignored, before, strict=True):
+            signal.signal(number, handler)
+    assert up.stoker("down", "--now").returncode == 0
+    assert up.process.wait(5) == 0
+    assert up.pids() == []
+
+
 def test_what_crashes_again_is_started_later_and_status_says_so(up: Machine) -> None:
     begun(up)
     for when in ("now", "in 10 s"):
