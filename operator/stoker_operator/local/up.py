@@ -106,8 +106,8 @@ class Up:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        # The others are heeded also where a script has started it in the background, and a shell has
-        # them ignored: `stoker down --now` is one.
+        # Heeded also where a script has it in the background, and a shell has them ignored:
+        # `stoker down --now` is one.
         heeded = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
             heeded.append(signal.SIGHUP)
