@@ -149,7 +149,6 @@ class Operator:
             for watcher in self._watchers:
                 await stack.enter_async_context(_task(watcher.run()))
             await stack.enter_async_context(self._listening())
-            await self._look_over()
             # A pass that knew but half of what there is would look for the rest.
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
@@ -160,16 +159,6 @@ class Operator:
                 await making
             finally:
                 self._leads = False
-
-    async def _look_over(self) -> None:
-        """Learns of all LLMDeployments at once: kopf takes milliseconds to tell of each."""
-        try:
-            for namespace in self._orders.namespaces or (None,):
-                async for page in self._cluster.pages(Look(API_VERSION, KIND, namespace, "")):
-                    for found in page.get("items") or []:
-                        self._seen(Change(RESOURCE, found))
-        except ClusterError as error:
-            _log.info("not looked over", extra={"sentence": f"kopf will tell: {error}"})
 
     async def _until_there_is_a_kind(self) -> None:
         """Without the CustomResourceDefinition there is nothing to do; kopf would not say so."""
