@@ -87,9 +87,11 @@ def values_of(text: str) -> tuple[Value, ...]:
 
 def _values(node: yaml.Node, lines: list[str], group: str) -> tuple[Value, ...]:
     loader = yaml.constructor.SafeConstructor()
-    found = []
+    found: list[Value] = []
     for key, inner in node.value:
         name = f"{group}{key.value}"
+        if any(each.name == name for each in found):
+            raise ChartError(f"{name} stands here twice")
         description, extra = _comment(lines, key.start_mark.line)
         default = loader.construct_object(inner, deep=True)
         is_group = isinstance(default, dict) and default and not extra

@@ -178,15 +178,6 @@ def test_a_feature_that_is_off_grants_nothing(feature: str, kind: str) -> None:
     assert kind in on
 
 
-def test_rules_and_dashboards_go_out_as_they_are() -> None:
-    switches = {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}
-    dashboards, rule = Rendering(switches, templates=["monitoring"]).objects()
-    assert rule["spec"] == yaml.safe_load((CHART / "rules/stoker.yaml").read_text())
-    files = sorted((CHART / "dashboards").glob("*.json"))
-    assert dashboards["data"] == {file.name: file.read_text() for file in files}
-    assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
-
-
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_value_is_refused_with_a_sentence(what: str) -> None:
     values, sentence = WRONG[what]

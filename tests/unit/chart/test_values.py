@@ -84,6 +84,7 @@ def test_the_table_says_what_each_value_is() -> None:
     [
         ("a:\n  b: 1\n", "a.b has no comment: say above it what it is"),
         ("# Some.\na: []\n", "a is empty: say above it, after `@schema`, what may be in it"),
+        ("# One.\na: 1\n# Two.\na: 2\n", "a stands here twice"),
     ],
 )
 def test_a_value_that_nobody_can_understand_is_refused(values: str, complaint: str) -> None:
