@@ -144,6 +144,12 @@ def _add_operator(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="where /livez, /readyz and /metrics are (default: %(default)s)",
     )
     itself.add_argument(
+        "--page",
+        metavar="ADDRESS:PORT",
+        help="show a page of all LLMDeployments there, to whoever gets there"
+        " (default: nowhere; 127.0.0.1:8081 is for this machine alone)",
+    )
+    itself.add_argument(
         "--workers",
         type=int,
         default=8,

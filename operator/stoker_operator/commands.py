@@ -57,7 +57,8 @@ def operator(arguments: argparse.Namespace) -> int:
         namespaces=tuple(arguments.namespaces),
         lease_namespace=arguments.lease_namespace or os.environ.get("POD_NAMESPACE"),
         reads_sidecars=reaches,
-        listen=_address(arguments.listen),
+        listen=_address("--listen", arguments.listen),
+        page=_address("--page", arguments.page) if arguments.page else None,
         workers=arguments.workers,
     )
     asyncio.run(running.run(orders))
@@ -111,10 +112,10 @@ def _label(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(flag: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not (colon and port.isdecimal() and int(port) < 1 << 16):
-        raise StokerError(f"--listen: {text!r} is no ADDRESS:PORT, such as 127.0.0.1:8080")
+        raise StokerError(f"{flag}: {text!r} is no ADDRESS:PORT, such as 127.0.0.1:8080")
     return host.strip("[]"), int(port)
 
 

@@ -159,6 +159,12 @@ class Leadership:
         """Whether nobody else can lead now; false at once after a stop that was too long."""
         return self._left() > 0
 
+    @property
+    def holder(self) -> str | None:
+        """Who leads, as far as is known."""
+        holder: str | None = _spec(self._lease).get("holderIdentity")
+        return holder
+
     @asynccontextmanager
     async def held(self) -> AsyncIterator[asyncio.Task[None]]:
         """Leadership: waited for, kept while the block lasts, and then given back.
@@ -183,9 +189,9 @@ class Leadership:
             seconds = min(self._tempo.attempt_seconds, self._left())
             if seconds > 0 and await self._attempt(seconds):
                 continue
-            if self._holder() != self._who.holder:
+            if self.holder != self._who.holder:
                 self._renewed_at = None
-                raise self._lost(f"is {self._holder() or 'nobody'}'s")
+                raise self._lost(f"is {self.holder or 'nobody'}'s")
             if not self.is_leading:
                 why = self._complaint or "this process did not get to run"
                 seconds = self._tempo.deadline_seconds
@@ -203,7 +209,7 @@ class Leadership:
         try:
             async with asyncio.timeout(self._tempo.attempt_seconds):
                 await self._look()
-                if self._lease and self._holder() == self._who.holder:
+                if self._lease and self.holder == self._who.holder:
                     await self._leases.replace(released(self._lease, datetime.now(UTC)))
         except (ClusterError, TimeoutError) as error:
             _log.warning("leadership not given back", extra={"sentence": str(error)})
@@ -229,13 +235,13 @@ class Leadership:
         if self._is_current:
             return
         who = self._who
-        before = self._holder()
+        before = self.holder
         lease = await self._leases.get(API_VERSION, KIND, who.namespace, who.name)
         if _spec(lease) != _spec(self._lease):
             self._observed_at = self._clock()
         self._lease = lease
-        if self._holder() not in (None, before, who.holder):
-            _log.info("another leads", extra={"holder": self._holder()})
+        if self.holder not in (None, before, who.holder):
+            _log.info("another leads", extra={"holder": self.holder})
 
     async def _write(self) -> bool:
         sent_at = self._clock()
@@ -252,10 +258,6 @@ class Leadership:
         self._renewed_at = sent_at
         self._complaint = ""
         return True
-
-    def _holder(self) -> str | None:
-        holder: str | None = _spec(self._lease).get("holderIdentity")
-        return holder
 
     def _left(self) -> float:
         """For how long we lead if no attempt succeeds any more."""

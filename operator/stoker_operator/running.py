@@ -25,6 +25,8 @@ from stoker_operator.lease import Candidate, Leadership
 from stoker_operator.making import Making
 from stoker_operator.measures import Measures
 from stoker_operator.metrics import WorldCollector
+from stoker_operator.page.board import Board
+from stoker_operator.page.serving import application
 from stoker_operator.queue import WorkQueue
 from stoker_operator.reconcile import Reconciler
 from stoker_operator.recorder import Recorder
@@ -76,6 +78,8 @@ class Orders:
     """Where the Lease is; None: there is no other replica."""
     reads_sidecars: bool = True
     listen: tuple[str, int] = ("0.0.0.0", 8080)  # noqa: S104 - the kubelet and Prometheus ask
+    page: tuple[str, int] | None = None
+    """Where the status page is; None: nowhere."""
     workers: int = 8
 
 
@@ -89,10 +93,11 @@ async def run(orders: Orders) -> None:
         operator = Operator(orders, cluster)
         registry = CollectorRegistry()
         operator.register(registry)
-        port = await stack.enter_async_context(
-            site.serving(orders.listen, registry, operator.is_live, operator.is_ready)
-        )
+        probes = site.probes(registry, operator.is_live, operator.is_ready)
+        port = await stack.enter_async_context(site.serving(probes, orders.listen))
         _log.info("operator started", extra={"port": port, "identity": operator.identity})
+        if orders.page is not None:
+            await stack.enter_async_context(operator.showing(orders.page))
         async with _task(operator.lead()) as leading, _task(told_to_stop.wait()) as stopping:
             await asyncio.wait((leading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if leading.done():
@@ -111,6 +116,7 @@ class Operator:
         self._world = World()
         self._queue = WorkQueue()
         self._watchers: list[Watcher] = []
+        self._leadership: Leadership | None = None
         self._leads = False
 
     def register(self, registry: CollectorRegistry) -> None:
@@ -130,13 +136,35 @@ class Operator:
         blind = [each for each in self._watchers if not each.has_listed.is_set()]
         return next((each.trouble or "still reading what there is" for each in blind), None)
 
+    @asynccontextmanager
+    async def showing(self, listen: tuple[str, int]) -> AsyncIterator[None]:
+        """The status page, while the block lasts."""
+        async with Sidecars() as sidecars:
+            board = Board(self._world, sidecars if self._orders.reads_sidecars else None)
+            self._world.onlooker = board.saw
+            page = application(board, self._absence, listen[0])
+            async with site.serving(page, listen) as port:
+                _log.info("page shown", extra={"url": f"http://{listen[0]}:{port}/"})
+                yield
+
+    def _absence(self) -> str | None:
+        """Why there is nothing to show here."""
+        leader = self._leadership.holder if self._leadership else self.identity
+        if self._leads:
+            return None
+        if leader in (None, self.identity):
+            return f"The operator has just started: {self.is_ready() or 'a moment'}"
+        pod, _, _ = str(leader).rpartition("-")
+        return f"This replica waits; the one that leads, and has the page, is {pod}"
+
     async def lead(self) -> None:
         """Waits until it may lead, and works while it does; ends only by an error."""
         if self._orders.lease_namespace is None:
             await self._work()
             return
         who = Candidate(self._orders.lease_namespace, _LEASE, self.identity)
-        async with Leadership(self._cluster, who).held() as lost, _task(self._work()) as work:
+        self._leadership = Leadership(self._cluster, who)
+        async with self._leadership.held() as lost, _task(self._work()) as work:
             await asyncio.wait((work, lost), return_when=asyncio.FIRST_COMPLETED)
             await (lost if lost.done() else work)
 

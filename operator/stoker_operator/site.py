@@ -7,15 +7,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from stoker_operator.errors import StokerError
+
 Judge = Callable[[], str | None]
 """What is wrong, in a sentence; None where nothing is."""
 
+_STOP_SECONDS = 1.0
+"""For answers that are under way at the end; a browser that follows the page never has its last."""
 
-@asynccontextmanager
-async def serving(
-    listen: tuple[str, int], registry: CollectorRegistry, is_live: Judge, is_ready: Judge
-) -> AsyncIterator[int]:
-    """Answers while the block lasts; the port it answers at."""
+
+def probes(registry: CollectorRegistry, is_live: Judge, is_ready: Judge) -> web.Application:
+    """What answers them."""
 
     def judged(judge: Judge) -> Callable[[web.Request], object]:
         async def answer(_: web.Request) -> web.Response:
@@ -33,12 +35,26 @@ async def serving(
     pages.router.add_get("/livez", judged(is_live))  # type: ignore[arg-type]
     pages.router.add_get("/readyz", judged(is_ready))  # type: ignore[arg-type]
     pages.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(pages, access_log=None)
+    return pages
+
+
+@asynccontextmanager
+async def serving(pages: web.Application, listen: tuple[str, int]) -> AsyncIterator[int]:
+    """Answers while the block lasts; the port it answers at."""
+    runner = web.AppRunner(
+        pages,
+        access_log=None,
+        handler_cancellation=True,  # who has left is told no more, and costs nothing
+        shutdown_timeout=_STOP_SECONDS,
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, *listen)
-        await site.start()
-        port: int = runner.addresses[0][1]
+        try:
+            await web.TCPSite(runner, *listen).start()
+        except OSError as error:
+            host, port = listen
+            raise StokerError(f"cannot listen at {host}:{port}: {error.strerror}") from error
+        port = runner.addresses[0][1]
         yield port
     finally:
         await runner.cleanup()

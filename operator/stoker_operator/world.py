@@ -5,7 +5,7 @@ thousand LLMDeployments take some MiB. It decides nothing but one thing: whom a 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,8 @@ class World:
     """The newest that is known of every object."""
 
     def __init__(self) -> None:
+        self.onlooker: Callable[[str, Key], None] | None = None
+        """Told of what kind an object is that is known anew, and whose it is."""
         self._resources: dict[Key, _Known] = {}
         self._objects: dict[Key, dict[_Name, _Known]] = {}
 
@@ -64,19 +66,33 @@ class World:
         if key is None:
             return None
         if kind == RESOURCE:
-            return key if _put(self._resources, key, _known(body), gone=change.gone) else None
+            changed = _put(self._resources, key, _known(body), gone=change.gone)
+        else:
+            changed = self._put_object(key, change)
+        if not changed:
+            return None
+        self._tell(kind, key)
+        return key
+
+    def _put_object(self, key: Key, change: Change) -> bool:
+        kind, body = change.kind, change.body
         mine = self._objects.setdefault(key, {})
         name = (kind, str(body["metadata"]["name"]))
         changed = _put(mine, name, _known(_needed(kind, body)), gone=change.gone)
         if not mine:
             del self._objects[key]
-        return key if changed else None
+        return changed
+
+    def _tell(self, kind: str, key: Key) -> None:
+        if self.onlooker is not None:
+            self.onlooker(kind, key)
 
     def forget(self, key: Key, uid: str) -> None:
         """This LLMDeployment is not there any more, though no watch has told; another may be."""
         known = self._resources.get(key)
         if known is not None and known.body()["metadata"]["uid"] == uid:
             del self._resources[key]
+            self._tell(RESOURCE, key)
 
     def knows(self, change: Change) -> bool:
         """Whether this LLMDeployment has been told of before."""
@@ -90,6 +106,11 @@ class World:
         """An LLMDeployment as the API server has it."""
         known = self._resources.get(key)
         return None if known is None else known.body()
+
+    def status(self, key: Key) -> Manifest | None:
+        """An LLMDeployment's status, empty before the first; None where there is none such."""
+        known = self._resources.get(key)
+        return None if known is None else json.loads(known.status) or {}
 
     def wish(self, key: Key) -> bytes:
         """All of an LLMDeployment but its status, to tell whether it is the same as before."""

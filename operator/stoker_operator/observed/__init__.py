@@ -23,7 +23,7 @@ from stoker_api.resource import LLMDeployment
 from stoker_api.status import Status
 from stoker_operator.desired.identity import selector
 from stoker_operator.desired.service import service_url
-from stoker_operator.observed.asking import look_again_seconds, to_read
+from stoker_operator.observed.asking import look_again_seconds, spoken, to_read
 from stoker_operator.observed.case import Case
 from stoker_operator.observed.conditions import conditions
 from stoker_operator.observed.events import notices
@@ -33,7 +33,7 @@ from stoker_operator.observed.pods import pods
 from stoker_operator.observed.refusal import refused
 from stoker_operator.observed.seen import Notice, Observed, Problem, Seen
 
-__all__ = ["Notice", "Observed", "Problem", "Seen", "observed", "refused", "to_read"]
+__all__ = ["Notice", "Observed", "Problem", "Seen", "observed", "refused", "spoken", "to_read"]
 
 
 def observed(resource: LLMDeployment, before: Status, seen: Seen, now: datetime) -> Observed:

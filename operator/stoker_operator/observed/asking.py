@@ -50,6 +50,15 @@ def to_read(
     return tuple(pod.name for pod in asked[:MOST_PODS])
 
 
+def spoken(manifests: tuple[Manifest, ...]) -> dict[str, str]:
+    """The addresses of all pods whose sidecars may be asked, by their names, worst first."""
+    return {
+        pod.name: text(pod.manifest, "status", "podIP")
+        for pod in pods(manifests, {})
+        if _speaks(pod)
+    }
+
+
 def _speaks(pod: Pod) -> bool:
     """Whether its sidecar has been heard of, and may be asked."""
     has_spoken = said(pod.manifest, wire.HOT_CONDITION) is not None

@@ -14,9 +14,11 @@ from bed.layout import Bed
 from bed.registry import Registry
 from cluster.operator import api_proxy
 from cluster.operator.api_proxy import ApiProxy
+from cluster.operator.bad_day import GPU
 from cluster.operator.installation import Installation, fresh_namespace, installed
 from cluster.operator.resource import Resource, on_a_fake_node
 from cluster.operator.rights import everywhere
+from nvml.library import NAME, stub_folder
 from stoker_api.crd import custom_resource_definition
 from support.manifests import Json
 
@@ -79,11 +81,39 @@ def real_ollama(bed: Bed, real_sidecar: str) -> Json:
     }
 
 
+@pytest.fixture(scope="module")
+def shared_gpus(bed: Bed, cluster: Cluster) -> Iterator[None]:
+    """Nodes that have GPUs, as far as the scheduler knows, of a kind that is for these tests."""
+    path = f"/status/capacity/{GPU.replace('/', '~1')}"
+    for node in bed.nodes():
+        patch_node(cluster, node.name, {"op": "add", "path": path, "value": "8"})
+    yield
+    for node in bed.nodes():
+        patch_node(cluster, node.name, {"op": "remove", "path": path})
+
+
+def patch_node(cluster: Cluster, node: str, change: dict[str, str]) -> None:
+    patch = json.dumps([change])
+    cluster.kubectl(
+        "patch", "node", node, "--subresource=status", "--type=json", f"--patch={patch}"
+    )
+
+
 @pytest.fixture
 def source(bed: Bed) -> Iterator[Registry]:
     """A registry that the pods reach."""
     with registry.running(machine.listen(bed.control_plane)) as source:
         yield source
+
+
+def provided_with_gpu(bed: Bed) -> tuple[str, str]:
+    """Simulator and sidecar that find GPUs, by a stub of NVIDIA's driver."""
+    driver = stub_folder() / NAME
+    simulator, sidecar = (
+        provided(bed, images.with_gpu(images.project_image(name), driver))
+        for name in ("simulator", "sidecar")
+    )
+    return simulator, sidecar
 
 
 def provided(bed: Bed, image: Image) -> str:

@@ -1,6 +1,5 @@
 """Dashboards and alerts, asked of a real Prometheus after a day on which everything went wrong."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +8,12 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from bed import images
 from bed.cluster import Cluster
 from bed.layout import Bed
-from cluster.operator.bad_day import GPU, Cast, Day, bad_day
-from cluster.operator.conftest import provided
+from cluster.operator.bad_day import Cast, Day, bad_day
+from cluster.operator.conftest import provided_with_gpu
 from cluster.operator.installation import fresh_namespace, installed
 from cluster.operator.monitoring import RULES, Prometheus, Series, prometheus
-from nvml.library import NAME, stub_folder
 from stoker_sidecar.metrics import MOST_SERIES
 from support.drawing import drawing
 from support.drawing.shapes import Course
@@ -49,24 +46,6 @@ ALERTS = {
 
 
 @pytest.fixture(scope="module")
-def shared_gpus(bed: Bed, cluster: Cluster) -> Iterator[None]:
-    """Nodes that have GPUs, as far as the scheduler knows, of a kind that is for these tests."""
-    path = f"/status/capacity/{GPU.replace('/', '~1')}"
-    for node in bed.nodes():
-        patch_node(cluster, node.name, {"op": "add", "path": path, "value": "8"})
-    yield
-    for node in bed.nodes():
-        patch_node(cluster, node.name, {"op": "remove", "path": path})
-
-
-def patch_node(cluster: Cluster, node: str, change: dict[str, str]) -> None:
-    patch = json.dumps([change])
-    cluster.kubectl(
-        "patch", "node", node, "--subresource=status", "--type=json", f"--patch={patch}"
-    )
-
-
-@pytest.fixture(scope="module")
 def cast(
     bed: Bed,
     cluster: Cluster,
@@ -76,11 +55,7 @@ def cast(
 ) -> Iterator[Cast]:
     """Who takes part in the day."""
     folder = tmp_path_factory.mktemp("day")
-    driver = stub_folder() / NAME
-    server, sidecar = (
-        provided(bed, images.with_gpu(images.project_image(name), driver))
-        for name in ("simulator", "sidecar")
-    )
+    server, sidecar = provided_with_gpu(bed)
     with (
         fresh_namespace(cluster, "day") as namespace,
         installed(bed, [namespace], folder, sidecar) as installation,
