@@ -85,11 +85,12 @@ golden: $(READY) ## accept the manifests that the examples and the chart render 
 	$(BIN)/pytest -q tests/contract/chart -k golden --update-golden-chart
 
 .PHONY: bench
-bench: $(READY) ## measure rendering, simulator, sidecar, forwarder, operator (an hour; see each --help)
+bench: $(READY) ## measure rendering, simulator, sidecar, forwarder, page, operator (an hour; see each --help)
 	$(BIN)/python bench/render.py
 	PYTHONPATH=tests $(BIN)/python bench/simulator.py
 	PYTHONPATH=tests $(BIN)/python -m bench.sidecar
 	PYTHONPATH=tests $(BIN)/python -m bench.forwarder
+	PYTHONPATH=tests $(BIN)/python -m bench.page
 	PYTHONPATH=tests $(BIN)/python -m bench.scale
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import table
 
 from stoker_operator.page.serving import AT_ONCE
-from stoker_operator.world import Key
+from stoker_operator.world import Change, Key
 from support.browser import Page, browsing
 from support.fleets import Fleet
 from support.pods_seen import pod
@@ -31,9 +31,6 @@ window.longest = 0;
 new PerformanceObserver(list => {
   for (const each of list.getEntries()) longest = Math.max(longest, each.duration);
 }).observe({ type: "longtask", buffered: true });
-"""
-REDRAW = """
-for (const { told, item } of lines.values()) drawPast(item.querySelector("svg"), told.changes)
 """
 
 
@@ -60,11 +57,26 @@ class Timed:
         self.seconds = 0.0
         self.changes = 0
 
-    def saw(self, kind: str, key: Key) -> None:
+    def saw(self, key: Key, change: Change) -> None:
         began = time.perf_counter()
-        self._fleet.board.saw(kind, key)
+        self._fleet.board.saw(key, change)
         self.seconds += time.perf_counter() - began
         self.changes += 1
+
+
+def held(objects: int, *, remembers: bool) -> int:
+    """Memory that a fleet takes after four changes of each."""
+    tracemalloc.start()
+    fleet = Fleet()
+    if not remembers:
+        fleet.known.onlooker = None
+    for _ in range(2):
+        for number in range(objects):
+            changed(fleet, number)
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return taken
 
 
 def the_operators(objects: int) -> Fleet:
@@ -80,21 +92,7 @@ def the_operators(objects: int) -> Fleet:
     remark = f"mean of {timed.changes}; a pass takes some {PASS_MS:g} ms"
     table.row("a change, while nobody looks", each, "ms", PASS_MS / 50, remark)
 
-    gc.collect()
-    tracemalloc.start()
-    full = Fleet()
-    full.known.onlooker = None
-    for number in range(objects):
-        changed(full, number)
-    gc.collect()
-    without = tracemalloc.get_traced_memory()[0]
-    for key in full.known.keys():  # noqa: SIM118 - it is no mapping
-        for _ in range(5):
-            full.seconds += 1
-            full.board.saw("LLMDeployment", key)
-    gc.collect()
-    kept = (tracemalloc.get_traced_memory()[0] - without) / 2**20
-    tracemalloc.stop()
+    kept = (held(objects, remembers=True) - held(objects, remembers=False)) / 2**20
     table.row(f"memory for the last hour of {objects}", kept, "MiB", 3.0, "of 150 MiB in all")
 
     stretches = []
@@ -134,7 +132,7 @@ def the_browsers(fleet: Fleet, objects: int, folder: Path) -> None:
             tab.press(character)
         tab.until("document.querySelectorAll('.line').length <= 2")
         tab.press("Escape")
-        tab.evaluate(REDRAW)
+        tab.evaluate("redraw()")
         longest(tab, "... while it was searched, and redrawn")
 
 

@@ -155,7 +155,11 @@ class Operator:
         if leader in (None, self.identity):
             return f"The operator has just started: {self.is_ready() or 'a moment'}"
         pod, _, _ = str(leader).rpartition("-")
-        return f"This replica waits; the one that leads, and has the page, is {pod}"
+        namespace, (_, port) = self._orders.lease_namespace, self._orders.page or ("", 0)
+        return (
+            f"This replica waits. The one that leads has the page:"
+            f" kubectl port-forward --namespace {namespace} pod/{pod} {port}"
+        )
 
     async def lead(self) -> None:
         """Waits until it may lead, and works while it does; ends only by an error."""

@@ -54,8 +54,8 @@ class World:
     """The newest that is known of every object."""
 
     def __init__(self) -> None:
-        self.onlooker: Callable[[str, Key], None] | None = None
-        """Told of what kind an object is that is known anew, and whose it is."""
+        self.onlooker: Callable[[Key, Change], None] | None = None
+        """Told of what is known anew, and whose it is."""
         self._resources: dict[Key, _Known] = {}
         self._objects: dict[Key, dict[_Name, _Known]] = {}
 
@@ -71,7 +71,7 @@ class World:
             changed = self._put_object(key, change)
         if not changed:
             return None
-        self._tell(kind, key)
+        self._tell(key, change)
         return key
 
     def _put_object(self, key: Key, change: Change) -> bool:
@@ -83,16 +83,17 @@ class World:
             del self._objects[key]
         return changed
 
-    def _tell(self, kind: str, key: Key) -> None:
+    def _tell(self, key: Key, change: Change) -> None:
         if self.onlooker is not None:
-            self.onlooker(kind, key)
+            self.onlooker(key, change)
 
     def forget(self, key: Key, uid: str) -> None:
         """This LLMDeployment is not there any more, though no watch has told; another may be."""
         known = self._resources.get(key)
-        if known is not None and known.body()["metadata"]["uid"] == uid:
+        body = known.body() if known else None
+        if body is not None and body["metadata"]["uid"] == uid:
             del self._resources[key]
-            self._tell(RESOURCE, key)
+            self._tell(key, Change(RESOURCE, body, gone=True))
 
     def knows(self, change: Change) -> bool:
         """Whether this LLMDeployment has been told of before."""
@@ -106,11 +107,6 @@ class World:
         """An LLMDeployment as the API server has it."""
         known = self._resources.get(key)
         return None if known is None else known.body()
-
-    def status(self, key: Key) -> Manifest | None:
-        """An LLMDeployment's status, empty before the first; None where there is none such."""
-        known = self._resources.get(key)
-        return None if known is None else json.loads(known.status) or {}
 
     def wish(self, key: Key) -> bytes:
         """All of an LLMDeployment but its status, to tell whether it is the same as before."""

@@ -96,7 +96,7 @@ class Page:
         """Returns once a script's value is true; the test fails where it does not become so."""
         __tracebackhide__ = True
         deadline = time.monotonic() + seconds
-        while not self.evaluate(f"!!({script})"):
+        while not self.evaluate(f"Promise.resolve({script}).then(Boolean)"):
             shown = self.evaluate("document.body.innerText.slice(0, 2000)")
             assert time.monotonic() < deadline, f"not within {seconds} s: {script}\n{shown}"
             time.sleep(_STEP_SECONDS)

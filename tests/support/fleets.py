@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.page.board import Board
@@ -41,11 +42,15 @@ class Fleet:
         self._seen[key] = replace(world, before=found.status)
         self._tell(RESOURCE, key, key[1], spec=world.spec, status=found.status.as_json())
 
-    def leave(self, key: Key) -> None:
+    def leave(self, key: Key, *, pods_first: bool = True) -> None:
         """It has been deleted."""
         del self._seen[key]
-        self._tell_pods(key, ())
-        self._tell(RESOURCE, key, key[1], gone=True)
+        deeds = [
+            partial(self._tell_pods, key, ()),
+            partial(self._tell, RESOURCE, key, key[1], gone=True),
+        ]
+        for do in deeds if pods_first else reversed(deeds):
+            do()
 
     def _tell_pods(self, key: Key, pods: Iterable[Seeing]) -> None:
         there = {each.name: each for each in pods}

@@ -120,11 +120,12 @@ def _figures(told: wire.Status | None, listed: Manifest) -> Json:
     """As its sidecar has just answered; where it has not, as the status has it."""
     if told is None:
         figures = {name: listed.get(name) for name in ("vramBytes", "firstTokenSeconds")}
-        return figures | {"measuredBytes": None, "gpus": [], "pull": None, "warnings": []}
+        return figures | {"isLive": False}
     return {
         "vramBytes": vram_bytes(told),
         "firstTokenSeconds": positive(told.latency.first_token_p50_seconds),
         "measuredBytes": used_bytes(told),
+        "isLive": True,
         "gpus": [[gpu.name, gpu.utilisation_ratio] for gpu in told.gpus],
         "pull": [told.pull.done_bytes, told.pull.total_bytes] if told.pull else None,
         "warnings": list(told.warnings),

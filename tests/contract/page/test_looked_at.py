@@ -14,11 +14,13 @@ from support.shown import Shown
 
 pytestmark = pytest.mark.slow  # the browser is downloaded once
 
-NAMES = "[...document.querySelectorAll('.line')].map(each => each.querySelector('.name').innerText)"
+NAMES = (
+    "[...document.querySelectorAll('.line')].map(each => each.querySelector('.name').textContent)"
+)
 
 
 def text(tab: Page, selector: str) -> Any:
-    return tab.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
+    return tab.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
 
 
 def line(of: tuple[str, str]) -> str:
@@ -56,7 +58,7 @@ def test_one_of_them_is_shown_with_its_pods_their_hour_and_its_start(
     assert "1.9 GiB of 24.0 GiB" in shown
     assert tab.evaluate("document.querySelectorAll('.starts tr').length") >= 4
     words = "document.querySelector('.pod .past').getAttribute('aria-label')"
-    assert tab.evaluate(words) == "Last hour: Hot 12 min"
+    assert tab.evaluate(words) == "Last 15 min: Hot 12 min"
     crashed = pod("llama-a").shut("Crashed", "it crashed", at=760)
     page.do(lambda: fleet.look(LLAMA, GPU, crashed))
     tab.until("document.querySelector('.pod .mark')?.innerText === 'Cold'")
@@ -121,6 +123,7 @@ def test_a_stream_that_ends_is_said_and_comes_back(
     page.absence = "This replica waits"
     page.do(lambda: fleet.look(("llms", "new"), {}))  # and the stream goes on, until it is cut
     tab.call("Network.emulateNetworkConditions", offline=True, **offline)
+    tab.until("fetch('page.js').then(() => false, () => true)")
     tab.evaluate("follow()")
     tab.until("document.querySelector('#live').innerText.startsWith('no word from the operator')")
     assert tab.evaluate("document.body.classList.contains('stale')")

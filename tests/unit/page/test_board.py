@@ -45,6 +45,14 @@ def test_of_one_that_has_been_deleted_nothing_is_left() -> None:
     assert [word for _, word, _ in whole(fleet)["changes"]] == ["Pending"]
 
 
+def test_pods_that_outlive_their_llmdeployment_leave_nothing_behind() -> None:
+    fleet = Fleet()
+    fleet.look(KEY, {}, pod("a").hot(), pod("b").hot())
+    fleet.leave(KEY, pods_first=False)
+
+    assert fleet.board.remembered == 0
+
+
 def test_who_follows_hears_of_each_change_once_and_who_has_left_of_none() -> None:
     async def story() -> None:
         fleet = Fleet()

@@ -15,10 +15,14 @@ const KINDS = {
   bad: ["Blocked", "Cold", "Degraded", "Stuck", "Unreachable", "Failed"],
 };
 const HEIGHTS = { hot: 20, odd: 20, way: 11, bad: 5, none: 2 };
-const LEAST_WIDTH = 18; // seconds: of what was shorter nothing would be seen
+const SPANS = [[300, "5 min"], [900, "15 min"], [1800, "30 min"], [HOUR, "hour"]];
 
 const $ = (id) => document.getElementById(id);
-const kind = (word) => Object.keys(KINDS).find((each) => KINDS[each].includes(word)) || "none";
+
+function kind(word, reason) {
+  if (word === "Unreachable" && reason === "Starting") return "way"; // nobody has been there yet
+  return Object.keys(KINDS).find((each) => KINDS[each].includes(word)) || "none";
+}
 
 /* ---- building ---- */
 
@@ -39,7 +43,8 @@ function drawn(tag, attributes) {
   return made;
 }
 
-const mark = (word) => element("span", { class: `mark ${kind(word)}` }, word);
+const mark = (word, reason) =>
+  element("span", { class: `mark ${kind(word, reason)}` }, word);
 
 function bar(ratio, look) {
   const filled = element("span");
@@ -72,47 +77,52 @@ const isKnown = (value) => typeof value === "number";
 let clockAhead = 0;
 const now = () => Date.now() / 1000 + clockAhead;
 
-/* ---- the last hour ---- */
+/* ---- the last hour, or as much of it as anything is known of ---- */
 
-function spans(changes) {
+function scaleOf(lanes) {
+  const oldest = Math.min(...lanes.filter((lane) => lane.length).map((lane) => lane[0][0]));
+  return SPANS.find(([seconds]) => oldest >= now() - seconds) || SPANS.at(-1);
+}
+
+function spans(changes, seconds) {
   const end = now();
   return changes.map(([at, word, reason], index) => {
     const until = index + 1 < changes.length ? changes[index + 1][0] : end;
-    return { from: Math.max(at, end - HOUR), until: Math.max(until, at), word, reason };
+    const from = Math.max(at, end - seconds);
+    return { from, until: Math.max(until, from), word, look: kind(word, reason) };
   });
 }
 
-function hourInWords(found) {
+function pastInWords(found, name) {
   const sums = new Map();
   for (const each of found) {
-    const seconds = Math.max(0, each.until - each.from);
-    sums.set(each.word, (sums.get(each.word) || 0) + seconds);
+    sums.set(each.word, (sums.get(each.word) || 0) + each.until - each.from);
   }
   const known = [...sums].filter(([, seconds]) => seconds >= 0.001);
-  if (!known.length) return "Nothing is known of the last hour";
-  return `Last hour: ${known.map(([word, seconds]) => `${word} ${span(seconds)}`).join(", ")}`;
+  if (!known.length) return `Nothing is known of the last ${name}`;
+  return `Last ${name}: ${known.map(([word, seconds]) => `${word} ${span(seconds)}`).join(", ")}`;
 }
 
-function drawPast(svg, changes) {
-  const found = spans(changes);
-  const begin = now() - HOUR;
+function drawPast(svg, changes, [seconds, name]) {
+  const found = spans(changes, seconds);
+  const begin = now() - seconds;
+  const least = seconds / 200; // of what was shorter nothing would be seen
   // Losses go on top: they are short, and what one looks for.
-  const order = [...found].sort((a, b) => (kind(a.word) === "bad") - (kind(b.word) === "bad"));
-  const words = hourInWords(found);
+  const order = [...found].sort((a, b) => (a.look === "bad") - (b.look === "bad"));
+  const words = pastInWords(found, name);
+  svg.setAttribute("viewBox", `0 0 ${seconds} 20`);
   svg.setAttribute("aria-label", words);
   svg.replaceChildren(Object.assign(drawn("title", {}), { textContent: words }), ...order.map((each) => {
-    const look = kind(each.word);
-    const width = Math.max(each.until - each.from, look === "none" ? 0 : LEAST_WIDTH);
-    const x = Math.min(each.from - begin, HOUR - LEAST_WIDTH);
-    return drawn("rect", { class: look, x, width, y: 20 - HEIGHTS[look], height: HEIGHTS[look] });
+    const width = Math.max(each.until - each.from, each.look === "none" ? 0 : least);
+    const x = Math.min(each.from - begin, seconds - least);
+    const height = HEIGHTS[each.look];
+    return drawn("rect", { class: each.look, x, width, y: 20 - height, height });
   }));
 }
 
-function past(changes, look = "") {
-  const svg = drawn("svg", {
-    class: `past ${look}`, role: "img", viewBox: `0 0 ${HOUR} 20`, preserveAspectRatio: "none",
-  });
-  drawPast(svg, changes);
+function past(changes, scale, look = "") {
+  const svg = drawn("svg", { class: `past ${look}`, role: "img", preserveAspectRatio: "none" });
+  drawPast(svg, changes, scale);
   return svg;
 }
 
@@ -120,6 +130,17 @@ function past(changes, look = "") {
 
 const lines = new Map(); // by id: what was told, where it is shown, and its place in the order
 const order = [];
+let listScale = SPANS.at(-1);
+
+const fleetScale = () => scaleOf([...lines.values()].map(({ told }) => told.changes));
+
+function redraw() {
+  listScale = fleetScale();
+  $("span").textContent = `Last ${listScale[1]}`;
+  for (const { told, item } of lines.values()) {
+    if (item.isConnected) drawPast(item.querySelector("svg"), told.changes, listScale);
+  }
+}
 
 function rank(told) {
   const place = PHASES.indexOf(told.phase);
@@ -164,7 +185,7 @@ function lineContent(told) {
       `${told.hot}/${told.wanted}`),
     element("span", { class: `why ${told.concern ? "concern" : ""}` },
       isWhole ? told.why : `${told.reason}: ${told.why}`),
-    past(told.changes),
+    past(told.changes, listScale),
     element("span", {}, ...memory(told)),
     element("span", { class: "number amount", title: "median time to the first token" },
       isKnown(told.firstTokenSeconds) ? span(told.firstTokenSeconds) : ""),
@@ -279,6 +300,7 @@ function countSoon() {
     countPhases();
     sumUp();
     sayNothing();
+    if (fleetScale() !== listScale) redraw();
   }, 100);
 }
 
@@ -322,13 +344,14 @@ function figures(pod, budget) {
     isKnown(done) && total ? element("span", {}, bar(done / total, "plain"),
       ` pulled ${bytes(done)} of ${bytes(total)}`) : "",
     ...(pod.gpus || []).map(([name, busy]) => `${name}${isKnown(busy) ? ` ${Math.round(busy * 100)} % busy` : ""}`),
+    pod.isHot && !pod.isLive ? "(figures as of the last change: its sidecar was not reached)" : "",
   ].filter(Boolean).map((each) => element("span", {}, each));
 }
 
 function changeList(pod) {
   const id = `changes-${pod.name}`;
   const rows = [...pod.changes].reverse().map(([at, word, reason]) => element("li", {},
-    `${time(at)} `, mark(word), reason && reason !== word ? ` ${reason}` : ""));
+    `${time(at)} `, mark(word, reason), reason && reason !== word ? ` ${reason}` : ""));
   const folded = element("details", { open: unfolded.has(id) },
     element("summary", { id }, `${rows.length} ${rows.length === 1 ? "change" : "changes"}`),
     element("ol", {}, ...rows));
@@ -336,14 +359,14 @@ function changeList(pod) {
   return folded;
 }
 
-function podSection(pod, budget) {
+function podSection(pod, budget, scale) {
   return element("li", { class: "pod" },
-    element("div", { class: "head" }, mark(pod.heat),
+    element("div", { class: "head" }, mark(pod.heat, pod.reason),
       element("strong", {}, pod.name),
       element("span", { class: "dim" }, pod.why ? `${pod.reason}: ${pod.why}` : "")),
     element("div", { class: "figures number" }, ...figures(pod, budget)),
     ...(pod.warnings || []).map((each) => element("p", { class: "warning" }, each)),
-    past(pod.changes, "tall"),
+    past(pod.changes, scale, "tall"),
     changeList(pod));
 }
 
@@ -382,15 +405,17 @@ function way() {
 
 function showOne(told) {
   const focused = document.activeElement && document.activeElement.id;
-  const axis = ["an hour ago", "30 min", "now"].map((each) => element("span", {}, each));
+  const scale = scaleOf([told.changes, ...told.pods.map((pod) => pod.changes)]);
+  const axis = [`${scale[1] === "hour" ? "an hour" : scale[1]} ago`, "now"];
   $("one").replaceChildren(way(),
     element("h2", { class: "title", id: "title", tabIndex: -1 }, told.name, mark(told.phase)),
     element("p", { class: "dim" }, `${told.model} in ${told.namespace}`),
     element("p", {}, `${told.reason}: ${told.why}`),
     facts(told),
-    element("h2", {}, "Pods, and their last hour"),
-    told.pods.length ? element("div", { class: "axis", "aria-hidden": "true" }, ...axis) : "",
-    element("ul", { class: "pods", role: "list" }, ...told.pods.map((pod) => podSection(pod, told.budgetBytes))),
+    element("h2", {}, `Pods, and their last ${scale[1]}`),
+    told.pods.length ? element("div", { class: "axis", "aria-hidden": "true" },
+      ...axis.map((each) => element("span", {}, each))) : "",
+    element("ul", { class: "pods", role: "list" }, ...told.pods.map((pod) => podSection(pod, told.budgetBytes, scale))),
     told.pods.length ? "" : element("p", { class: "dim" }, "There are none."),
     ...coldStart(told),
     element("h2", {}, "Conditions"),
@@ -519,9 +544,13 @@ function hear(message) {
 function follow() {
   if (stream) stream.close();
   stream = new EventSource("events");
+  let wasReached = false;
+  stream.onopen = () => { wasReached = true; };
   stream.onmessage = (event) => hear(JSON.parse(event.data));
   stream.onerror = () => {
-    if ($("absence").hidden) lost();
+    // An operator that has said why it has nothing to show ends the stream, and is asked again.
+    if (!wasReached || $("absence").hidden) lost();
+    wasReached = false;
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
   };
 }
@@ -533,10 +562,7 @@ setInterval(() => {
 }, SILENCE_SECONDS * 1000 / 2);
 setInterval(ask, FIGURES_SECONDS * 1000);
 setInterval(() => {
-  if (document.hidden || opened) return;
-  for (const { told, item } of lines.values()) {
-    if (item.isConnected) drawPast(item.querySelector("svg"), told.changes);
-  }
+  if (!document.hidden && !opened) redraw();
 }, REDRAW_SECONDS * 1000);
 
 follow();
