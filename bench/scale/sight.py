@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from bench.scale import fleet
 
+from stoker_operator.api_errors import ApiError
 from stoker_operator.cluster import Cluster, Look
 
 
@@ -90,19 +92,28 @@ async def sight(cluster: Cluster, kinds: Iterable[tuple[str, str]]) -> AsyncIter
     """Sees all that happens to these kinds from now on, while the block lasts."""
     found = Sight()
 
+    async def listed(look: Look) -> str:
+        async for page in cluster.pages(look):
+            version = str(page["metadata"]["resourceVersion"])
+        return version
+
     async def follow(look: Look, version: str) -> None:
-        async for event in cluster.watch(look, version, lambda: None):
-            if event["type"] != "BOOKMARK":
-                found.take(event)
+        try:
+            async for event in cluster.watch(look, version, lambda: None):
+                if event["type"] != "BOOKMARK":
+                    found.take(event)
+        except ApiError as error:
+            # A server that has just started may not know its own past: nothing is there yet.
+            if error.status != HTTPStatus.GONE or found.objects:
+                raise
+            await follow(look, await listed(look))
         raise RuntimeError(f"the watch of {look.kind} has ended: it should outlast the measurement")
 
     async with asyncio.TaskGroup() as group:
         tasks = []
         for api_version, kind in kinds:
             look = Look(api_version, kind, fleet.NAMESPACE, selector="")
-            async for page in cluster.pages(look):
-                version = page["metadata"]["resourceVersion"]
-            tasks.append(group.create_task(follow(look, version)))
+            tasks.append(group.create_task(follow(look, await listed(look))))
         yield found
         for task in tasks:
             task.cancel()

@@ -5,7 +5,6 @@ Whatever fails on the way is an error of `api_errors`.
 """
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, Self
 
 import aiohttp
+from pydantic_core import from_json, to_json
 
 from stoker_api.words import one_line
 from stoker_operator import VERSION
@@ -240,7 +240,7 @@ class _Request:
 
     @property
     def body(self) -> bytes | None:
-        return None if self.document is None else json.dumps(self.document).encode()
+        return None if self.document is None else to_json(self.document)
 
 
 def _now() -> float:
@@ -269,8 +269,8 @@ def _understood(answer: aiohttp.ClientResponse, body: bytes, server: str) -> Man
 
 def _document(body: bytes) -> Manifest | None:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = from_json(body)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
 

@@ -4,7 +4,6 @@ Nothing else in the operator writes to it. No request is spent on asking which k
 for the one that may be missing: our own.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from stoker_operator.api_errors import ApiError, ConflictError
+from pydantic_core import from_json
+
+from stoker_operator.api_errors import ApiError, ConflictError, UnreachableError
 from stoker_operator.channel import LIMITS, Channel, Limits
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Manifest
@@ -163,11 +164,19 @@ class Cluster:
             }
         )
         async for line in self._channel.lines(f"{look.folder}?{query}", on_begin):
-            event = json.loads(line)
+            event = _event(line)
             if event["type"] == "ERROR":
                 status = event["object"]
                 raise ApiError(status["code"], status.get("reason", ""), status.get("message", ""))
             yield event
+
+
+def _event(line: bytes) -> Manifest:
+    try:
+        event: Manifest = from_json(line)
+    except ValueError as error:
+        raise UnreachableError(f"the API server's watch is broken off: {error}") from error
+    return event
 
 
 def _folder(api_version: str, kind: str, namespace: str | None) -> str:

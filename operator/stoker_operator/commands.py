@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from stoker_api.crd import custom_resource_definition
 from stoker_api.resource import KIND, LLMDeployment
 from stoker_operator import VERSION
 from stoker_operator.desired import NetworkPolicySettings, Settings, desired
@@ -67,6 +66,8 @@ def operator(arguments: argparse.Namespace) -> int:
 
 def crd(arguments: argparse.Namespace) -> int:
     """Prints the CustomResourceDefinition."""
+    from stoker_api.crd import custom_resource_definition  # noqa: PLC0415 - of use here only
+
     definition = custom_resource_definition()
     _print([definition], arguments.output)
     return 0

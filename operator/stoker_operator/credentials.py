@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stoker_operator import kubeconfig
 from stoker_operator.api_errors import NoClusterError
 from stoker_operator.connection import Connection
 
@@ -32,6 +31,8 @@ class Access:
         named = self.kubeconfig or self.environment.get("KUBECONFIG")
         if not (named or self.context) and self.environment.get("KUBERNETES_SERVICE_HOST"):
             return self._of_service_account()
+        from stoker_operator import kubeconfig  # noqa: PLC0415 - 10 MiB, and no pod needs it
+
         return await kubeconfig.connection(_files(named), self.context)
 
     def _of_service_account(self) -> Connection:

@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 
-import kopf
-
 from stoker_api.wire import DOMAIN
 from stoker_operator.cluster import LISTED_AT_ONCE
 from stoker_operator.connection import Connection
+from stoker_operator.lean import kopf
 from stoker_operator.world import RESOURCE, Change
 
 _PAUSE_SECONDS = 0.5

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import weakref
+from dataclasses import dataclass
 
 from stoker_api.resource import API_VERSION, KIND, LLMDeployment
 from stoker_operator.api_errors import ApiError, ConflictError
@@ -14,12 +15,24 @@ from stoker_operator.observed import Problem
 from stoker_operator.observed.reasons import Reason
 from stoker_operator.ownership import Whose, is_owned, whose
 from stoker_operator.wishes import DEPLOYMENT, Name, Wish, name_of
-from stoker_operator.world import Change, World
+from stoker_operator.world import Change, Key, Stored, World
 
 _log = logging.getLogger(__name__)
 
 _REFUSALS = {400, 403, 404, 405, 415, 422}
 """What an API server answers to what it will not do today either."""
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """A wish, and the objects that were found to be all that it says."""
+
+    wish: weakref.ref[Wish]
+    """Wishes are large, and remembered elsewhere for as long as that is worth it."""
+    stored: Stored
+
+    def still_holds(self, wish: Wish, stored: Stored) -> bool:
+        return self.wish() is wish and self.stored == stored
 
 
 class LeftError(Exception):
@@ -33,14 +46,28 @@ class Making:
         self._cluster = cluster
         self._world = world
         self._measures = measures
+        self._settled: dict[Key, _Settled] = {}
+        """What was as it should be; most passes are about pods, and find it as it was."""
 
-    async def make(self, wish: Wish, live: Mapping[Name, Manifest]) -> tuple[Problem, ...]:
+    def forget(self, key: Key) -> None:
+        """Nothing is to be made for it any more."""
+        self._settled.pop(key, None)
+
+    async def make(self, key: Key, wish: Wish) -> tuple[Problem, ...]:
         """Makes it so; what could not be done. LeftError where nobody wants it any more."""
+        stored = self._world.stored(key)
+        settled = self._settled.get(key)
+        if settled is not None and settled.still_holds(wish, stored):
+            return ()
+        live = self._world.objects(key)
         due = {
             name: wanted
             for name, wanted in wish.objects.items()
             if name not in live or not is_applied(wanted, live[name])
         }
+        if not due and live.keys() <= wish.objects.keys():
+            self._settled[key] = _Settled(weakref.ref(wish), stored)
+            return ()
         # One that has nothing yet is new, and what is made for it in vain has no owner to keep it.
         if due and live and not await self._is_there(wish.resource):
             raise LeftError

@@ -56,20 +56,20 @@ class Reconciler:
                     return await self._pass(key, body, now)
                 except LeftError:
                     self.world.forget(key, body["metadata"]["uid"])
+        self.making.forget(key)
         self.telling.forget(key)
         return None
 
     async def _pass(self, key: Key, body: Manifest, now: datetime) -> float | None:
-        before, objects = _status(body), self.world.objects(key)
-        name = (DEPLOYMENT, key[1])
+        before, live = _status(body), self.world.object(key, DEPLOYMENT, key[1])
         try:
-            wish = self.wishes.wish(self.world.wish(key), body, objects.get(name))
+            wish = self.wishes.wish(self.world.wish(key), body, live)
         except InvalidManifestError as error:
             problems = tuple(Problem(Reason.INVALID, str(problem)) for problem in error.problems)
             generation = body["metadata"].get("generation")
             return await self.telling.tell(body, refused(generation, before, problems, now), now)
         resource = wish.resource
-        problems = () if resource.is_paused else await self.making.make(wish, objects)
+        problems = () if resource.is_paused else await self.making.make(key, wish)
         seen, all_read = await self._look(resource, key, before, problems)
         again = await self.telling.tell(body, observed(resource, before, seen, now), now)
         if problems:

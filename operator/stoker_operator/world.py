@@ -4,10 +4,10 @@ Everything that a pass needs to know, kept small (as JSON, without what nobody r
 thousand LLMDeployments take some MiB. It decides nothing but one thing: whom a change concerns.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator.desired import Manifest
@@ -20,6 +20,9 @@ RESOURCE = "LLMDeployment"
 
 _Name = tuple[str, str]
 """Kind and name of an object that an LLMDeployment has."""
+
+Stored = dict[_Name, bytes]
+"""Objects without their status, to be compared with what they were."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class _Known:
     status: bytes
 
     def body(self) -> Manifest:
-        body: Manifest = json.loads(self.wish)
-        if status := json.loads(self.status):
+        body: Manifest = from_json(self.wish)
+        if status := from_json(self.status):
             body["status"] = status
         return body
 
@@ -66,7 +69,7 @@ class World:
         if key is None:
             return None
         if kind == RESOURCE:
-            changed = _put(self._resources, key, _known(body), gone=change.gone)
+            changed = _put(self._resources, key, change)
         else:
             changed = self._put_object(key, change)
         if not changed:
@@ -75,10 +78,9 @@ class World:
         return key
 
     def _put_object(self, key: Key, change: Change) -> bool:
-        kind, body = change.kind, change.body
         mine = self._objects.setdefault(key, {})
-        name = (kind, str(body["metadata"]["name"]))
-        changed = _put(mine, name, _known(_needed(kind, body)), gone=change.gone)
+        name = (change.kind, str(change.body["metadata"]["name"]))
+        changed = _put(mine, name, change)
         if not mine:
             del self._objects[key]
         return changed
@@ -122,6 +124,11 @@ class World:
         mine = self._objects.get(key, {})
         return {name: known.body() for name, known in mine.items() if name[0] != POD}
 
+    def stored(self, key: Key) -> Stored:
+        """The same, as it is kept."""
+        mine = self._objects.get(key, {})
+        return {name: known.wish for name, known in mine.items() if name[0] != POD}
+
     def pods(self, key: Key) -> tuple[Manifest, ...]:
         """Its pods, in the order of their names."""
         mine = self._objects.get(key, {})
@@ -152,14 +159,16 @@ def _key(kind: str, body: Manifest) -> Key | None:
     return (str(metadata["namespace"]), str(name)) if name else None
 
 
-def _put(kept: dict[Key, _Known], name: Key, now: _Known, *, gone: bool) -> bool:
+def _put(kept: dict[Key, _Known], name: Key, change: Change) -> bool:
     """Whether that was news. What was written may be known before the watch tells of it."""
-    before = kept.get(name)
-    if before is not None and now.version < before.version:
+    before, version = kept.get(name), _version(change.body)
+    if before is not None and version < before.version:
         return False
-    if gone:
+    if change.gone:
         return kept.pop(name, None) is not None
-    kept[name] = now
+    if before is not None and version == before.version:
+        return False
+    now = kept[name] = _known(_needed(change.kind, change.body), version)
     return before is None or not before.is_like(now)
 
 
@@ -179,7 +188,7 @@ _UNREAD = ("managedFields", "resourceVersion")
 def _needed(kind: str, body: Manifest) -> Manifest:
     """What a pass looks at."""
     if kind != POD:
-        return body if kind in _LOOKED_INTO else {**body, "status": None}
+        return body if kind in (RESOURCE, *_LOOKED_INTO) else {**body, "status": None}
     status = body.get("status") or {}
     return {
         "metadata": body["metadata"],
@@ -188,12 +197,11 @@ def _needed(kind: str, body: Manifest) -> Manifest:
     }
 
 
-def _known(body: Manifest) -> _Known:
+def _version(body: Manifest) -> int:
+    return int(body["metadata"].get("resourceVersion") or 0)
+
+
+def _known(body: Manifest, version: int) -> _Known:
     metadata = {name: value for name, value in body["metadata"].items() if name not in _UNREAD}
     wish = {name: value for name, value in body.items() if name != "status"}
-    version = int(body["metadata"].get("resourceVersion") or 0)
-    return _Known(version, _packed(wish | {"metadata": metadata}), _packed(body.get("status")))
-
-
-def _packed(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _Known(version, to_json(wish | {"metadata": metadata}), to_json(body.get("status")))
