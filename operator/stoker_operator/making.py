@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stoker_api.resource import API_VERSION, KIND, LLMDeployment
@@ -25,14 +25,12 @@ _REFUSALS = {400, 403, 404, 405, 415, 422}
 
 @dataclass(frozen=True)
 class _Settled:
-    """A wish, and the objects that were found to be all that it says."""
+    """An LLMDeployment, and the objects that were found to be all that it wants."""
 
-    wish: weakref.ref[Wish]
-    """Wishes are large, and remembered elsewhere for as long as that is worth it."""
+    resource: LLMDeployment
+    text: bytes
+    """What it was read from."""
     stored: Stored
-
-    def still_holds(self, wish: Wish, stored: Stored) -> bool:
-        return self.wish() is wish and self.stored == stored
 
 
 class LeftError(Exception):
@@ -47,27 +45,28 @@ class Making:
         self._world = world
         self._measures = measures
         self._settled: dict[Key, _Settled] = {}
-        """What was as it should be; most passes are about pods, and find it as it was."""
 
     def forget(self, key: Key) -> None:
         """Nothing is to be made for it any more."""
         self._settled.pop(key, None)
 
+    def settled(self, key: Key) -> LLMDeployment | None:
+        """The LLMDeployment, where all is as it was when there was nothing to be made for it.
+
+        Most passes are about pods. To find out anew what is wanted would be most of their work.
+        """
+        known, world = self._settled.get(key), self._world
+        if known is None or known.text != world.wish(key) or known.stored != world.stored(key):
+            return None
+        return known.resource
+
     async def make(self, key: Key, wish: Wish) -> tuple[Problem, ...]:
         """Makes it so; what could not be done. LeftError where nobody wants it any more."""
-        stored = self._world.stored(key)
-        settled = self._settled.get(key)
-        if settled is not None and settled.still_holds(wish, stored):
+        text = self._world.wish(key)
+        if self._is_settled(key, text, wish):
             return ()
         live = self._world.objects(key)
-        due = {
-            name: wanted
-            for name, wanted in wish.objects.items()
-            if name not in live or not is_applied(wanted, live[name])
-        }
-        if not due and live.keys() <= wish.objects.keys():
-            self._settled[key] = _Settled(weakref.ref(wish), stored)
-            return ()
+        due = _due(wish, live)
         # One that has nothing yet is new, and what is made for it in vain has no owner to keep it.
         if due and live and not await self._is_there(wish.resource):
             raise LeftError
@@ -85,7 +84,17 @@ class Making:
         for name, found in live.items():
             if name not in wish.objects and is_owned(found, wish.resource):
                 problems.append(await self._prune(found))
+        if not any(problems):
+            self._is_settled(key, text, wish)  # for the passes to come
         return tuple(problem for problem in problems if problem)
+
+    def _is_settled(self, key: Key, text: bytes, wish: Wish) -> bool:
+        """Whether all is there that the wish, read from this text, says, and no more."""
+        live = self._world.objects(key)
+        if _due(wish, live) or not live.keys() <= wish.objects.keys():
+            return False
+        self._settled[key] = _Settled(wish.resource, text, self._world.stored(key))
+        return True
 
     async def _is_there(self, resource: LLMDeployment) -> bool:
         """Whether it is still there, and to stay: its end may be why something is due.
@@ -143,6 +152,15 @@ class Making:
             return _problem(found, error)
         _log.info("deleted", extra={"kind": found["kind"], "object": _full(found)})
         return None
+
+
+def _due(wish: Wish, live: Mapping[Name, Manifest]) -> dict[Name, Manifest]:
+    """What has to be written."""
+    return {
+        name: wanted
+        for name, wanted in wish.objects.items()
+        if name not in live or not is_applied(wanted, live[name])
+    }
 
 
 def _is_in_pods(name: Name, problem: Problem | None) -> bool:

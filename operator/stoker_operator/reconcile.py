@@ -61,21 +61,29 @@ class Reconciler:
         return None
 
     async def _pass(self, key: Key, body: Manifest, now: datetime) -> float | None:
-        before, live = _status(body), self.world.object(key, DEPLOYMENT, key[1])
+        before = _status(body)
         try:
-            wish = self.wishes.wish(self.world.wish(key), body, live)
+            resource, problems = await self._made(key, body)
         except InvalidManifestError as error:
             problems = tuple(Problem(Reason.INVALID, str(problem)) for problem in error.problems)
             generation = body["metadata"].get("generation")
             return await self.telling.tell(body, refused(generation, before, problems, now), now)
-        resource = wish.resource
-        problems = () if resource.is_paused else await self.making.make(key, wish)
         seen, all_read = await self._look(resource, key, before, problems)
         again = await self.telling.tell(body, observed(resource, before, seen, now), now)
         if problems:
             raise PassFailedError("; ".join(problem.message for problem in problems))
         waits = (again, None if all_read else _UNREAD_SECONDS)
         return min((each for each in waits if each is not None), default=None)
+
+    async def _made(self, key: Key, body: Manifest) -> tuple[LLMDeployment, tuple[Problem, ...]]:
+        """The LLMDeployment, once all is made that it wants, and what kept that from being so."""
+        if settled := self.making.settled(key):
+            return settled, ()
+        live = self.world.object(key, DEPLOYMENT, key[1])
+        wish = self.wishes.wish(self.world.wish(key), body, live)
+        if wish.resource.is_paused:
+            return wish.resource, ()
+        return wish.resource, await self.making.make(key, wish)
 
     async def _look(
         self, resource: LLMDeployment, key: Key, before: Status, problems: tuple[Problem, ...]

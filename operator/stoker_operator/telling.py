@@ -16,6 +16,8 @@ from stoker_operator.world import RESOURCE, Change, Key, World
 
 PACE = timedelta(seconds=10)
 """So far apart are two writes of a status that says nothing that somebody waits for."""
+PATIENCE = timedelta(seconds=3)
+"""So long is such news kept: often what somebody waits for comes on its heels, and tells both."""
 
 
 class Telling:
@@ -29,21 +31,27 @@ class Telling:
         self._recorder = recorder
         self._measures = measures
         self._told_at: dict[Key, datetime] = {}
+        self._news_since: dict[Key, datetime] = {}
+        """Since when there is something new to be told."""
 
     def forget(self, key: Key) -> None:
         """Nothing more will be told of it."""
         self._told_at.pop(key, None)
+        self._news_since.pop(key, None)
 
     async def tell(self, body: Manifest, found: Observed, now: datetime) -> float | None:
         """Writes the status if it says anything new; in how many seconds to look again."""
         status, said = found.status.as_json(), body.get("status") or {}
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if status == said:
+            self._news_since.pop(key, None)
             return found.look_again_seconds
-        if wait := pause_seconds(said, status, self._told_at.get(key), now):
+        since = self._news_since.setdefault(key, now)
+        if wait := pause_seconds(said, status, self._told_at.get(key), since, now):
             return wait
         await self._write(body, status)
         self._told_at[key] = now
+        self._news_since.pop(key, None)
         await self._recorder.record(body, found.events, now)
         return found.look_again_seconds
 
@@ -64,12 +72,16 @@ class Telling:
 
 
 def pause_seconds(
-    said: Mapping[str, Any], status: Mapping[str, Any], told_at: datetime | None, now: datetime
+    said: Mapping[str, Any],
+    status: Mapping[str, Any],
+    told_at: datetime | None,
+    news_since: datetime,
+    now: datetime,
 ) -> float:
-    """How long what is new in `status` has to wait, if the last was told at that time."""
+    """How long what is new since then has to wait, if the last was told at that time."""
     if told_at is None or _matters(status) != _matters(said):
         return 0.0
-    return max(0.0, (PACE - (now - told_at)).total_seconds())
+    return max(0.0, (max(told_at + PACE, news_since + PATIENCE) - now).total_seconds())
 
 
 def _matters(status: Mapping[str, Any]) -> tuple[object, ...]:

@@ -1,8 +1,4 @@
-"""What LLMDeployments want: read, judged and rendered, and remembered for the next pass.
-
-Most passes follow an event on a pod or a Deployment. What is wanted has not changed then, and to
-find that out costs more than all the rest of such a pass.
-"""
+"""What LLMDeployments want: read, judged and rendered, and remembered until it is so."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,8 +10,8 @@ from stoker_operator.desired.marks import Running, marked, with_running_sidecar
 
 DEPLOYMENT = "Deployment"
 
-_REMEMBERED = 256
-"""Enough for all that are on their way at the same time; some ten KiB each."""
+_REMEMBERED = 64
+"""Enough for all that are being made at the same time; some ten KiB each."""
 
 Name = tuple[str, str]
 """Kind and name."""

@@ -5,7 +5,7 @@ thousand LLMDeployments take some MiB. It decides nothing but one thing: whom a 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic_core import from_json, to_json
 
@@ -168,7 +168,10 @@ def _put(kept: dict[Key, _Known], name: Key, change: Change) -> bool:
         return kept.pop(name, None) is not None
     if before is not None and version == before.version:
         return False
-    now = kept[name] = _known(_needed(change.kind, change.body), version)
+    now = _known(_needed(change.kind, change.body), version)
+    if before is not None and now.wish == before.wish:
+        now = replace(now, wish=before.wish)  # others hold on to it as well
+    kept[name] = now
     return before is None or not before.is_like(now)
 
 

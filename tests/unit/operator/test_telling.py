@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stoker_operator.telling import PACE, pause_seconds
+from stoker_operator.telling import PACE, PATIENCE, pause_seconds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JUST_NOW = NOW - timedelta(seconds=1)
@@ -30,7 +30,7 @@ SAID: dict[str, Any] = {
     ],
 )
 def test_what_somebody_may_wait_for_is_written_at_once(change: dict[str, Any]) -> None:
-    assert pause_seconds(SAID, SAID | change, JUST_NOW, NOW) == 0
+    assert pause_seconds(SAID, SAID | change, JUST_NOW, NOW, NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,16 @@ def test_what_somebody_may_wait_for_is_written_at_once(change: dict[str, Any]) -
     ],
 )
 def test_what_only_tells_of_progress_waits(change: dict[str, Any]) -> None:
-    assert pause_seconds(SAID, SAID | change, JUST_NOW, NOW) == PACE.total_seconds() - 1
-    assert pause_seconds(SAID, SAID | change, NOW - PACE, NOW) == 0
+    new = SAID | change
+    assert pause_seconds(SAID, new, JUST_NOW, NOW, NOW) == PACE.total_seconds() - 1
+    assert pause_seconds(SAID, new, NOW - PACE, NOW - PATIENCE, NOW) == 0
+
+
+def test_progress_is_kept_for_a_moment_for_what_comes_on_its_heels() -> None:
+    new = SAID | {"replicas": 1}
+    assert pause_seconds(SAID, new, NOW - 2 * PACE, NOW, NOW) == PATIENCE.total_seconds()
+    assert pause_seconds(SAID, new, NOW - 2 * PACE, JUST_NOW, NOW) == PATIENCE.total_seconds() - 1
 
 
 def test_the_first_word_does_not_wait() -> None:
-    assert pause_seconds({}, SAID, None, NOW) == 0
+    assert pause_seconds({}, SAID, None, NOW, NOW) == 0
