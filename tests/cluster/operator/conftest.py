@@ -141,6 +141,7 @@ def shared(
 @pytest.fixture
 def named(shared: Installation, fake_nodes: None) -> Iterator[Callable[[str], Resource]]:  # noqa: ARG001
     """LLMDeployments by their names, for the test to apply."""
+    shared.started_again_if_ended()  # a test before may have taken the API server away
     made: list[Resource] = []
     prefix = f"t{uuid.uuid4().hex[:5]}"
 

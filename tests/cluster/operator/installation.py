@@ -182,6 +182,11 @@ class Installation:
         operator.until_leading()
         return operator
 
+    def started_again_if_ended(self) -> None:
+        """As the kubelet does with an operator that could not keep its Lease."""
+        if self.operators[-1].process.poll() is not None:
+            self.started()
+
     def forget_the_leader(self) -> None:
         """Has nobody wait for the Lease of an operator that was killed to run out."""
         self.home.kubectl("delete", "leases", "--all")

@@ -17,7 +17,7 @@ from bed.controlplane import start_api_server
 from bed.layout import Bed
 from cluster.hot_pods import runner_of
 from cluster.operator.clients import traffic
-from cluster.operator.installation import Installation, Operator
+from cluster.operator.installation import Installation
 from cluster.operator.resource import Resource, on_a_fake_node
 from support.manifests import Json
 
@@ -47,14 +47,14 @@ pytestmark = pytest.mark.slow
 def test_clients_notice_nothing(
     bed: Bed, installation: Installation, own: Resource, simulator: Json
 ) -> None:
-    operator = installation.started()
+    installation.started()
     own.apply(simulator | {"replicas": 2})
     own.until_hot(replicas=2, seconds=HOT_SECONDS)
     with traffic(bed, own) as clients, api_server_away(bed):
         time.sleep(AWAY_SECONDS)
     assert [each for each in clients.answers if each.error] == []
 
-    started_again_if_ended(installation, operator)
+    installation.started_again_if_ended()
     own.merge({"spec": {"disruption": {"minHot": 1}}})
     own.until_hot(replicas=2, seconds=BACK_SECONDS)
 
@@ -62,7 +62,7 @@ def test_clients_notice_nothing(
 def test_what_happened_meanwhile_is_told_when_it_is_back(
     bed: Bed, installation: Installation, own: Resource, simulator: Json
 ) -> None:
-    operator = installation.started()
+    installation.started()
     own.apply(simulator)
     own.until_hot(seconds=HOT_SECONDS)
     (pod,) = own.pods().values()
@@ -73,7 +73,7 @@ def test_what_happened_meanwhile_is_told_when_it_is_back(
         os.kill(runner_of(pod), signal.SIGKILL)
         time.sleep(AWAY_SECONDS / 2)
     back = time.monotonic()
-    started_again_if_ended(installation, operator)
+    installation.started_again_if_ended()
 
     def is_told() -> None:
         assert own.status()["hotReplicas"] == 0
@@ -87,12 +87,12 @@ def test_history_that_is_forgotten_meanwhile_is_not_needed(
     bed: Bed, installation: Installation, own: Resource
 ) -> None:
     """Etcd is compacted while the API server is away: no watch can go on where it was."""
-    operator = installation.started()
+    installation.started()
     own.apply(on_a_fake_node())
     own.until_applied()
     with api_server_away(bed):
         compact(bed)
-    started_again_if_ended(installation, operator)
+    installation.started_again_if_ended()
     own.namespace.kubectl("delete", "service", own.name)
     own.merge({"spec": {"replicas": 2}})
     own.until_applied(seconds=BACK_SECONDS)
@@ -125,9 +125,3 @@ def etcd(bed: Bed, what: str, body: Json) -> Json:
     )
     answer: Json = json.loads(done.stdout)
     return answer
-
-
-def started_again_if_ended(installation: Installation, operator: Operator) -> None:
-    """As the kubelet does with an operator that could not keep its Lease."""
-    if operator.process.poll() is not None:
-        installation.started()
