@@ -118,6 +118,8 @@ class Operator:
         self._watchers: list[Watcher] = []
         self._leadership: Leadership | None = None
         self._leads = False
+        self._trouble: str | None = None
+        """Why it cannot begin."""
 
     def register(self, registry: CollectorRegistry) -> None:
         """Has its figures among the metrics."""
@@ -153,7 +155,8 @@ class Operator:
         if self._leads:
             return None
         if leader in (None, self.identity):
-            return f"The operator has just started: {self.is_ready() or 'a moment'}"
+            why = self._trouble or self.is_ready() or "it will be a moment"
+            return f"The operator has not begun yet: {why}"
         pod, _, _ = str(leader).rpartition("-")
         namespace, (_, port) = self._orders.lease_namespace, self._orders.page or ("", 0)
         return (
@@ -195,21 +198,21 @@ class Operator:
     async def _until_there_is_a_kind(self) -> None:
         """Without the CustomResourceDefinition there is nothing to do; kopf would not say so."""
         while KIND not in await self._known_kinds():
-            _log.warning(
-                "no LLMDeployments here",
-                extra={
-                    "sentence": "the API server does not know the kind: install it with"
-                    " `stoker crd | kubectl apply --server-side -f -`"
-                },
+            self._trouble = (
+                "the API server does not know the kind: install it with"
+                " `stoker crd | kubectl apply --server-side -f -`"
             )
+            _log.warning("no LLMDeployments here", extra={"sentence": self._trouble})
             await asyncio.sleep(_NO_KIND_SECONDS)
+        self._trouble = None
 
     async def _known_kinds(self) -> set[str]:
         while True:
             try:
                 return await self._cluster.kinds(API_VERSION)
             except ClusterError as error:
-                _log.warning("cannot begin", extra={"sentence": str(error)})
+                self._trouble = str(error)
+                _log.warning("cannot begin", extra={"sentence": self._trouble})
                 await asyncio.sleep(1)
 
     @asynccontextmanager

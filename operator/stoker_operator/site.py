@@ -1,5 +1,6 @@
 """Where the kubelet and Prometheus ask: /livez, /readyz and /metrics."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -53,7 +54,8 @@ async def serving(pages: web.Application, listen: tuple[str, int]) -> AsyncItera
             await web.TCPSite(runner, *listen).start()
         except OSError as error:
             host, port = listen
-            raise StokerError(f"cannot listen at {host}:{port}: {error.strerror}") from error
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise StokerError(f"cannot listen at {host}:{port}: {why}") from error
         port = runner.addresses[0][1]
         yield port
     finally:
