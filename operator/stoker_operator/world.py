@@ -166,8 +166,7 @@ def _put(kept: dict[Key, _Known], name: Key, change: Change) -> bool:
         return False
     if change.gone:
         return kept.pop(name, None) is not None
-    if before is not None and version == before.version:
-        return False
+    # The same version may read otherwise: another schema has come, which prunes and fills in.
     now = _known(_needed(change.kind, change.body), version)
     if before is not None and now.wish == before.wish:
         now = replace(now, wish=before.wish)  # others hold on to it as well

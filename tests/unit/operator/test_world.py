@@ -37,6 +37,15 @@ def test_the_same_again_concerns_nobody() -> None:
     assert world.see(llmdeployment(2, spec={})) is None
 
 
+def test_the_same_version_that_reads_otherwise_is_news() -> None:
+    """The API server shows what it has stored by the schema of the day."""
+    world = World()
+    world.see(llmdeployment(1, spec={"model": "phi3", "retired": "yes"}))
+
+    assert world.see(llmdeployment(1, spec={"model": "phi3"})) == KEY
+    assert world.resource(KEY)["spec"] == {"model": "phi3"}  # type: ignore[index]
+
+
 def test_an_older_word_that_comes_later_is_not_believed() -> None:
     world = World()
     world.see(llmdeployment(5, status={"phase": "Hot"}))
