@@ -62,11 +62,21 @@ class Making:
 
     async def make(self, key: Key, wish: Wish) -> tuple[Problem, ...]:
         """Makes it so; what could not be done. LeftError where nobody wants it any more."""
-        text = self._world.wish(key)
-        if self._is_settled(key, text, wish):
-            return ()
+        text, stored = self._world.wish(key), self._world.stored(key)
         live = self._world.objects(key)
         due = _due(wish, live)
+        problems = await self._mend(wish, live, due)
+        if due and not problems:  # as it is now, for the passes to come
+            stored, live = self._world.stored(key), self._world.objects(key)
+            due = _due(wish, live)
+        if not (due or problems) and live.keys() <= wish.objects.keys():
+            self._settled[key] = _Settled(wish.resource, text, stored)
+        return problems
+
+    async def _mend(
+        self, wish: Wish, live: Mapping[Name, Manifest], due: Mapping[Name, Manifest]
+    ) -> tuple[Problem, ...]:
+        """Writes what is due, and takes away what is too much."""
         # One that has nothing yet is new, and what is made for it in vain has no owner to keep it.
         if due and live and not await self._is_there(wish.resource):
             raise LeftError
@@ -84,17 +94,7 @@ class Making:
         for name, found in live.items():
             if name not in wish.objects and is_owned(found, wish.resource):
                 problems.append(await self._prune(found))
-        if not any(problems):
-            self._is_settled(key, text, wish)  # for the passes to come
         return tuple(problem for problem in problems if problem)
-
-    def _is_settled(self, key: Key, text: bytes, wish: Wish) -> bool:
-        """Whether all is there that the wish, read from this text, says, and no more."""
-        live = self._world.objects(key)
-        if _due(wish, live) or not live.keys() <= wish.objects.keys():
-            return False
-        self._settled[key] = _Settled(wish.resource, text, self._world.stored(key))
-        return True
 
     async def _is_there(self, resource: LLMDeployment) -> bool:
         """Whether it is still there, and to stay: its end may be why something is due.

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -144,24 +145,23 @@ class Operator:
         async with Sidecars() as sidecars:
             board = Board(self._world, sidecars if self._orders.reads_sidecars else None)
             self._world.onlooker = board.saw
-            page = application(board, self._absence, listen[0])
+            page = application(board, partial(self._absence, listen[1]), listen[0])
             async with site.serving(page, listen) as port:
                 _log.info("page shown", extra={"url": f"http://{listen[0]}:{port}/"})
                 yield
 
-    def _absence(self) -> str | None:
+    def _absence(self, port: int) -> str | None:
         """Why there is nothing to show here."""
-        leader = self._leadership.holder if self._leadership else self.identity
         if self._leads:
             return None
+        leader = self._leadership.holder if self._leadership else self.identity
         if leader in (None, self.identity):
             why = self._trouble or self.is_ready() or "it will be a moment"
             return f"The operator has not begun yet: {why}"
         pod, _, _ = str(leader).rpartition("-")
-        namespace, (_, port) = self._orders.lease_namespace, self._orders.page or ("", 0)
         return (
-            f"This replica waits. The one that leads has the page:"
-            f" kubectl port-forward --namespace {namespace} pod/{pod} {port}"
+            f"This replica waits. The one that leads has the page: kubectl port-forward"
+            f" --namespace {self._orders.lease_namespace} pod/{pod} {port}"
         )
 
     async def lead(self) -> None:

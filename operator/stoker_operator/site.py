@@ -1,4 +1,4 @@
-"""Where the kubelet and Prometheus ask: /livez, /readyz and /metrics."""
+"""Answers over HTTP; among them where the kubelet and Prometheus ask."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ _STOP_SECONDS = 1.0
 
 
 def probes(registry: CollectorRegistry, is_live: Judge, is_ready: Judge) -> web.Application:
-    """What answers them."""
+    """/livez, /readyz and /metrics."""
 
     def judged(judge: Judge) -> Callable[[web.Request], object]:
         async def answer(_: web.Request) -> web.Response:
