@@ -5,7 +5,6 @@ Whatever fails on the way is an error of `api_errors`.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,25 +15,20 @@ import aiohttp
 from pydantic_core import from_json, to_json
 
 from stoker_api.words import one_line
-from stoker_operator import VERSION
 from stoker_operator.api_errors import (
     ApiError,
     ConflictError,
-    NoClusterError,
     UnreachableError,
 )
 from stoker_operator.connection import Connection
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Manifest
+from stoker_operator.session import headers, opened
 
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A page of a list has a hundred objects, of some ten KiB each."""
 _MAX_SENTENCE = 1000
 _ASKED_AGAIN = 2
-_IDLE_SECONDS = 60.0
-"""A new connection costs more than a request."""
-_LONGEST_LINE = 2 * 1024 * 1024
-"""Of a watch: one object."""
 _SILENT_SECONDS = 120.0
 """The API server sends a watch something every minute or so, if only a bookmark."""
 _CREDENTIALS_LAST_SECONDS = 5.0
@@ -163,9 +157,7 @@ class Channel:
                 request.method,
                 server + request.path,
                 data=request.body,
-                headers=way.headers | {"Content-Type": request.content_type},
-                server_hostname=way.connection.tls_server_name,
-                proxy=way.connection.proxy,
+                headers=headers(way.connection) | {"Content-Type": request.content_type},
                 timeout=limit,
             ) as answer:
                 yield answer
@@ -190,45 +182,12 @@ class _Way:
 
     @classmethod
     def along(cls, connection: Connection, limits: Limits) -> Self:
-        connector = aiohttp.TCPConnector(
-            limit=limits.connections, ssl=_tls(connection), keepalive_timeout=_IDLE_SECONDS
-        )
-        session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=_LONGEST_LINE,
-            trust_env=False,  # would read ~/.netrc, in a thread, for every request
-        )
-        return cls(connection, session, _now())
-
-    @property
-    def headers(self) -> dict[str, str]:
-        who = self.connection.authorization
-        about = {"Accept": "application/json", "User-Agent": f"stoker-operator/{VERSION}"}
-        return about | ({"Authorization": who} if who else {})
+        return cls(connection, opened(connection, limits.connections), _now())
 
     @property
     def is_outdated(self) -> bool:
         lasts = self.connection.lasts_seconds
         return lasts is not None and _now() - self.found_at > lasts
-
-
-def _tls(connection: Connection) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=connection.ca_file)
-        if connection.certificate_file:
-            context.load_cert_chain(connection.certificate_file, connection.key_file)
-    except (ssl.SSLError, OSError) as error:
-        raise NoClusterError(
-            f"the certificates for {connection.server} cannot be used ({error}): look at the"
-            " certificate-authority, client-certificate and client-key of the kubeconfig"
-        ) from error
-    # kubectl accepts authorities that Python's strictness since 3.13 refuses.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if connection.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 @dataclass(frozen=True)

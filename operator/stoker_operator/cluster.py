@@ -136,13 +136,16 @@ class Cluster:
         return {each["kind"] for each in found["resources"]}
 
     async def pages(self, look: Look) -> AsyncIterator[Manifest]:
-        """All that is looked at, some of it at a time."""
+        """Lists of all that is looked at, some of it at a time."""
         more = ""
         while True:
             query = urlencode(
                 {"labelSelector": look.selector, "limit": LISTED_AT_ONCE, "continue": more}
             )
             page = await self._channel.ask("GET", f"{look.folder}?{query}")
+            # A list says only once what its items are.
+            what = {"apiVersion": look.api_version, "kind": look.kind}
+            page["items"] = [what | each for each in page.get("items") or []]
             yield page
             more = page["metadata"].get("continue", "")
             if not more:

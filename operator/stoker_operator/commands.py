@@ -13,6 +13,7 @@ from stoker_operator import VERSION
 from stoker_operator.desired import NetworkPolicySettings, Settings, desired
 from stoker_operator.documents import to_json, to_yaml
 from stoker_operator.errors import StokerError
+from stoker_operator.garbage import for_good
 from stoker_operator.intake import checked
 
 
@@ -39,14 +40,16 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def operator(arguments: argparse.Namespace) -> int:
     """Runs the operator until it is told to stop."""
-    from stoker_api import logs  # noqa: PLC0415
-    from stoker_operator import running  # noqa: PLC0415 - much, and of use here only
-    from stoker_operator.credentials import Access  # noqa: PLC0415
+    with for_good():
+        from stoker_api import logs  # noqa: PLC0415
+        from stoker_operator import running  # noqa: PLC0415 - much, and of use here only
+        from stoker_operator.credentials import Access  # noqa: PLC0415
+        from stoker_operator.orders import Orders  # noqa: PLC0415
 
     logs.start(arguments.log_format, arguments.log_level)
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not arguments.kubeconfig
     reaches = arguments.pod_addresses == "reach" or (in_pod and arguments.pod_addresses == "auto")
-    orders = running.Orders(
+    orders = Orders(
         settings=replace(
             _settings(arguments),
             sidecar_cluster_role=arguments.sidecar_cluster_role,

@@ -16,9 +16,12 @@ from stoker_api.wire import DOMAIN
 from stoker_operator.cluster import LISTED_AT_ONCE
 from stoker_operator.connection import Connection
 from stoker_operator.lean import kopf
+from stoker_operator.session import opened
 from stoker_operator.world import RESOURCE, Change
 
 _PAUSE_SECONDS = 0.5
+_ANY_NUMBER = 0
+"""Of connections: there is a watch for each namespace."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +46,10 @@ def registry(
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    async def sign_in(**_: Any) -> kopf.ConnectionInfo:
-        return _connection_info(await connection())
+    async def sign_in(**_: Any) -> kopf.AiohttpSession:
+        found = await connection()
+        session = opened(found, _ANY_NUMBER)
+        return kopf.AiohttpSession(server=found.server, aiohttp_session=session)
 
     @kopf.on.event(DOMAIN, "v1alpha1", "llmdeployments", registry=handlers)
     async def pass_on(event: kopf.RawEvent, **_: Any) -> None:
@@ -116,17 +121,3 @@ class Listening(threading.Thread):
             clusterwide=not self._namespaces,
             stop_flag=ended,
         )
-
-
-def _connection_info(found: Connection) -> kopf.ConnectionInfo:
-    scheme, _, token = (found.authorization or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=found.server,
-        ca_path=found.ca_file,
-        certificate_path=found.certificate_file,
-        private_key_path=found.key_file,
-        scheme=scheme or None,
-        token=token or None,
-        insecure=found.insecure,
-        proxy_url=found.proxy,
-    )

@@ -5,9 +5,8 @@ import logging
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -15,17 +14,16 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from stoker_api.resource import API_VERSION, KIND
-from stoker_api.wire import LABEL_LLMDEPLOYMENT
 from stoker_operator import handlers, site
 from stoker_operator.api_errors import ClusterError
+from stoker_operator.catching_up import Process, catch_up
 from stoker_operator.channel import Limits
-from stoker_operator.cluster import Cluster, Look
-from stoker_operator.credentials import Access
-from stoker_operator.desired import Settings
+from stoker_operator.cluster import Cluster
 from stoker_operator.lease import Candidate, Leadership
 from stoker_operator.making import Making
 from stoker_operator.measures import Measures
 from stoker_operator.metrics import WorldCollector
+from stoker_operator.orders import Orders
 from stoker_operator.page.board import Board
 from stoker_operator.page.serving import application
 from stoker_operator.queue import WorkQueue
@@ -44,53 +42,26 @@ _GRACE_SECONDS = 10.0
 _HUNG_SECONDS = 600.0
 """No pass takes as long: each of its requests has a time-out, and few attempts."""
 
+_CATCHING_UP_SECONDS = 10.0
+"""It is for speed alone."""
 _UNCHANGED_SECONDS = 3.0
 """At the start, what has changed meanwhile goes before a thousand that have not."""
 _RUNNING = ("Deployment", POD)
 _BURST_SECONDS = 0.2
 """A pod that becomes hot is told of many times, and its Deployment too: one pass for all of it."""
 _NO_KIND_SECONDS = 5.0
-_CONNECTIONS = 100
-"""Enough for every watch and all passes; the API server answers them over few more threads."""
+_CONNECTIONS = 64
+"""Enough for all passes; each watch has one of its own."""
 _LEASE = "stoker-operator"
 T = TypeVar("T")
-
-_KINDS = {
-    "ConfigMap": "v1",
-    "Deployment": "apps/v1",
-    "PersistentVolumeClaim": "v1",
-    POD: "v1",
-    "PodDisruptionBudget": "policy/v1",
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "Service": "v1",
-    "ServiceAccount": "v1",
-}
-
-
-@dataclass(frozen=True)
-class Orders:
-    """How the operator was told to run."""
-
-    settings: Settings
-    access: Access
-    namespaces: tuple[str, ...] = ()
-    """Of no name: all of them."""
-    lease_namespace: str | None = None
-    """Where the Lease is; None: there is no other replica."""
-    reads_sidecars: bool = True
-    listen: tuple[str, int] = ("0.0.0.0", 8080)  # noqa: S104 - the kubelet and Prometheus ask
-    page: tuple[str, int] | None = None
-    """Where the status page is; None: nowhere."""
-    workers: int = 8
 
 
 async def run(orders: Orders) -> None:
     """Works until SIGTERM or SIGINT; an error where it cannot go on."""
     told_to_stop = _told_to_stop()
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(
-            Cluster.connect(orders.access, Limits(connections=_CONNECTIONS))
-        )
+        limits = Limits(connections=_CONNECTIONS + len(orders.looks))
+        cluster = await stack.enter_async_context(Cluster.connect(orders.access, limits))
         operator = Operator(orders, cluster)
         registry = CollectorRegistry()
         operator.register(registry)
@@ -179,16 +150,18 @@ class Operator:
         await self._until_there_is_a_kind()
         async with AsyncExitStack() as stack:
             self._watchers = [
-                Watcher(self._cluster, look, self._seen, self._wake_all) for look in self._looks()
+                Watcher(self._cluster, look, self._seen, self._wake_all)
+                for look in self._orders.looks
             ]
+            process = self._process(await stack.enter_async_context(self._reconciler()))
+            await self._catch_up(process)
             for watcher in self._watchers:
                 await stack.enter_async_context(_task(watcher.run()))
             await stack.enter_async_context(self._listening())
             # A pass that knew but half of what there is would look for the rest.
             for watcher in self._watchers:
                 await watcher.has_listed.wait()
-            reconciler = await stack.enter_async_context(self._reconciler())
-            making = await stack.enter_async_context(self._passes(reconciler))
+            making = await stack.enter_async_context(self._passes(process))
             self._leads = True
             try:
                 await making
@@ -215,32 +188,25 @@ class Operator:
                 _log.warning("cannot begin", extra={"sentence": self._trouble})
                 await asyncio.sleep(1)
 
+    async def _catch_up(self, process: Process) -> None:
+        """Sees to what has changed meanwhile, before all the rest has been read."""
+        try:
+            async with asyncio.timeout(_CATCHING_UP_SECONDS):
+                namespaces, watchers = self._orders.namespaces, self._watchers
+                await catch_up(self._cluster, namespaces, watchers, self._world, process)
+        except (ClusterError, TimeoutError) as error:
+            _log.info("nothing went first", extra={"sentence": str(error)})
+        self._wake_all()  # what has failed is tried again with all the rest
+
     @asynccontextmanager
-    async def _passes(self, reconciler: Reconciler) -> AsyncIterator[asyncio.Task[None]]:
+    async def _passes(self, process: Process) -> AsyncIterator[asyncio.Task[None]]:
         """Passes are made while the block lasts; those under way at its end are finished."""
-        async with _task(
-            self._queue.run(self._process(reconciler), self._orders.workers)
-        ) as making:
+        async with _task(self._queue.run(process, self._orders.workers)) as making:
             try:
                 yield making
             finally:
                 self._queue.stop(_GRACE_SECONDS)
                 await asyncio.wait((making,))
-
-    def _looks(self) -> list[Look]:
-        return [
-            Look(api_version, kind, namespace, LABEL_LLMDEPLOYMENT)
-            for kind, api_version in self._kinds().items()
-            for namespace in self._orders.namespaces or (None,)
-        ]
-
-    def _kinds(self) -> dict[str, str]:
-        settings = self._orders.settings
-        more = {
-            "NetworkPolicy": "networking.k8s.io/v1" if settings.network_policy else "",
-            "PodMonitor": "monitoring.coreos.com/v1" if settings.pod_monitor else "",
-        }
-        return _KINDS | {kind: version for kind, version in more.items() if version}
 
     def _seen(self, change: Change) -> None:
         wait = self._wait(change)
@@ -290,7 +256,7 @@ class Operator:
                 measures,
             )
 
-    def _process(self, reconciler: Reconciler) -> Callable[[Key], Awaitable[None]]:
+    def _process(self, reconciler: Reconciler) -> Process:
         async def process(key: Key) -> None:
             again = await reconciler.reconcile(key, datetime.now(UTC))
             if again is not None:

@@ -18,6 +18,11 @@ PACE = timedelta(seconds=10)
 """So far apart are two writes of a status that says nothing that somebody waits for."""
 PATIENCE = timedelta(seconds=3)
 """So long is such news kept: often what somebody waits for comes on its heels, and tells both."""
+SHARE = timedelta(seconds=1)
+"""So far apart are such writes of all LLMDeployments together: a thousand that come up at the same
+time leave the API server to those who bring them up."""
+MOST = timedelta(seconds=60)
+"""No such news is kept for longer."""
 
 
 class Telling:
@@ -47,8 +52,10 @@ class Telling:
             self._news_since.pop(key, None)
             return found.look_again_seconds
         since = self._news_since.setdefault(key, now)
-        if wait := pause_seconds(said, status, self._told_at.get(key), since, now):
-            return wait
+        if not is_awaited(said, status):
+            wait = pause_seconds(self._told_at.get(key), since, len(self._news_since), now)
+            if wait:
+                return wait
         await self._write(body, status)
         self._told_at[key] = now
         self._news_since.pop(key, None)
@@ -71,21 +78,23 @@ class Telling:
         self._world.see(Change(RESOURCE, written))
 
 
+def is_awaited(said: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Whether there is something new that somebody may be waiting for."""
+    return _matters(status) != _matters(said)
+
+
 def pause_seconds(
-    said: Mapping[str, Any],
-    status: Mapping[str, Any],
-    told_at: datetime | None,
-    news_since: datetime,
-    now: datetime,
+    told_at: datetime | None, news_since: datetime, keeping: int, now: datetime
 ) -> float:
-    """How long what is new since then has to wait, if the last was told at that time."""
-    if told_at is None or _matters(status) != _matters(said):
+    """How long other news has to wait, where so many LLMDeployments have some."""
+    if told_at is None:
         return 0.0
-    return max(0.0, (max(told_at + PACE, news_since + PATIENCE) - now).total_seconds())
+    patience = min(max(PATIENCE, SHARE * keeping), MOST)
+    return max(0.0, (max(told_at + PACE, news_since + patience) - now).total_seconds())
 
 
 def _matters(status: Mapping[str, Any]) -> tuple[object, ...]:
-    """What somebody may be waiting for, `kubectl wait` for one."""
+    """What is waited for, by `kubectl wait` for one."""
     conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
     return (
         status.get("observedGeneration"),

@@ -7,7 +7,8 @@ known.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from http import HTTPStatus
 
 from stoker_api.wire import LABEL_LLMDEPLOYMENT
@@ -60,6 +61,18 @@ class Watcher:
                 self._has_failed(error)
             await asyncio.sleep(_PAUSES_SECONDS[min(self._failures, len(_PAUSES_SECONDS) - 1)])
 
+    async def look_ahead(self, owners: Collection[str]) -> None:
+        """Tells of what LLMDeployments of these names have, before all there is has been read."""
+        names = ",".join(sorted(owners))
+        try:
+            look = replace(self._look, selector=f"{LABEL_LLMDEPLOYMENT} in ({names})")
+            async for page in self._cluster.pages(look):
+                for found in page["items"]:
+                    self._take(found)
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # the kind itself (PodMonitor)
+                raise
+
     async def _was_refused(self, error: ApiError) -> None:
         if error.status == HTTPStatus.GONE:
             self._version = None  # what has been since then is forgotten: only a list helps
@@ -87,10 +100,8 @@ class Watcher:
         look, missing, version = self._look, dict(self._known), ""
         async for page in self._cluster.pages(look):
             version = page["metadata"]["resourceVersion"]
-            for found in page.get("items") or []:
-                # A list says only once what its items are.
-                whole = {"apiVersion": look.api_version, "kind": look.kind, **found}
-                missing.pop(self._take(whole), None)
+            for found in page["items"]:
+                missing.pop(self._take(found), None)
         for name, owner in missing.items():
             del self._known[name]
             self._tell(Change(look.kind, _last(name, owner, version), gone=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stoker_operator.telling import PACE, PATIENCE, pause_seconds
+from stoker_operator.telling import MOST, PACE, PATIENCE, SHARE, is_awaited, pause_seconds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JUST_NOW = NOW - timedelta(seconds=1)
@@ -30,7 +30,7 @@ SAID: dict[str, Any] = {
     ],
 )
 def test_what_somebody_may_wait_for_is_written_at_once(change: dict[str, Any]) -> None:
-    assert pause_seconds(SAID, SAID | change, JUST_NOW, NOW, NOW) == 0
+    assert is_awaited(SAID, SAID | change)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,27 @@ def test_what_somebody_may_wait_for_is_written_at_once(change: dict[str, Any]) -
         pytest.param({"conditions": [SAID["conditions"][0] | {"message": "1"}]}, id="a sentence"),
     ],
 )
-def test_what_only_tells_of_progress_waits(change: dict[str, Any]) -> None:
-    new = SAID | change
-    assert pause_seconds(SAID, new, JUST_NOW, NOW, NOW) == PACE.total_seconds() - 1
-    assert pause_seconds(SAID, new, NOW - PACE, NOW - PATIENCE, NOW) == 0
+def test_what_only_tells_of_progress_is_not(change: dict[str, Any]) -> None:
+    assert not is_awaited(SAID, SAID | change)
+
+
+def test_progress_is_told_now_and_then() -> None:
+    assert pause_seconds(JUST_NOW, NOW, 1, NOW) == PACE.total_seconds() - 1
+    assert pause_seconds(NOW - PACE, NOW - PATIENCE, 1, NOW) == 0
 
 
 def test_progress_is_kept_for_a_moment_for_what_comes_on_its_heels() -> None:
-    new = SAID | {"replicas": 1}
-    assert pause_seconds(SAID, new, NOW - 2 * PACE, NOW, NOW) == PATIENCE.total_seconds()
-    assert pause_seconds(SAID, new, NOW - 2 * PACE, JUST_NOW, NOW) == PATIENCE.total_seconds() - 1
+    assert pause_seconds(NOW - 2 * PACE, NOW, 1, NOW) == PATIENCE.total_seconds()
+    assert pause_seconds(NOW - 2 * PACE, JUST_NOW, 1, NOW) == PATIENCE.total_seconds() - 1
+
+
+def test_the_more_there_are_on_their_way_the_less_often_each_is_told_of() -> None:
+    for keeping in (10, 30, 60):
+        wait = pause_seconds(NOW - 2 * PACE, NOW, keeping, NOW)
+        assert wait / keeping == SHARE.total_seconds()  # for them all together it is the same
+    assert pause_seconds(NOW - MOST, NOW - MOST, 1000, NOW) == 0
 
 
 def test_the_first_word_does_not_wait() -> None:
-    assert pause_seconds({}, SAID, None, NOW, NOW) == 0
+    assert is_awaited({}, SAID)
+    assert pause_seconds(None, NOW, 1, NOW) == 0
