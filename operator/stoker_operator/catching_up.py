@@ -29,22 +29,26 @@ async def catch_up(
 ) -> None:
     """Makes a pass for each LLMDeployment that has changed since its status was told.
 
-    One pass that fails does not keep the others from being made. Those that have not changed are
-    left to kopf: it would never tell that one has gone which it has not told of.
+    One pass that fails does not keep the others from being made.
     """
     changes = [change async for change in _changes(cluster, namespaces)][:_MOST]
-    keys = [key for change in changes if (key := world.see(change))]
-    if not keys:
+    seen = {key: change for change in changes if (key := world.see(change))}
+    if not seen:
         return
-    names = {name for _, name in keys}
-    await asyncio.gather(*(watcher.look_ahead(names) for watcher in watchers))
+    names = {name for _, name in seen}
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def make(key: Key) -> None:
         async with places:
             await process(key)
 
-    await asyncio.gather(*map(make, keys), return_exceptions=True)
+    try:
+        await asyncio.gather(*(watcher.look_ahead(names) for watcher in watchers))
+        await asyncio.gather(*map(make, seen), return_exceptions=True)
+    finally:
+        # They are for kopf to tell of: it would not tell of the end of one that goes before.
+        for key, change in seen.items():
+            world.forget(key, change.body["metadata"]["uid"])
 
 
 async def _changes(cluster: Cluster, namespaces: Collection[str]) -> AsyncIterator[Change]:

@@ -196,7 +196,6 @@ class Operator:
                 await catch_up(self._cluster, namespaces, watchers, self._world, process)
         except (ClusterError, TimeoutError) as error:
             _log.info("nothing went first", extra={"sentence": str(error)})
-        self._wake_all()  # what has failed is tried again with all the rest
 
     @asynccontextmanager
     async def _passes(self, process: Process) -> AsyncIterator[asyncio.Task[None]]:
