@@ -1,13 +1,15 @@
 """Names: the longest there may be, and the same one twice."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
-from bed.cluster import Namespace
-from cluster.operator.installation import Installation
+from bed.cluster import Cluster, Namespace
+from cluster.operator.installation import Installation, fresh_namespace
 from cluster.operator.resource import Resource, on_a_fake_node
 
 LONGEST = 63
+MANY = 14
 
 
 def test_the_longest_name_there_may_be(
@@ -50,3 +52,17 @@ def test_names_that_meet_in_a_child_s_name(
     other.apply(on_a_fake_node())
     one.until_hot()
     other.until_hot()
+
+
+def test_many_namespaces_each_with_its_watches(
+    cluster: Cluster, installation: Installation, own: Resource
+) -> None:
+    """Each watch takes a connection for as long as the operator runs; passes need others."""
+    with ExitStack() as stack:
+        more = [stack.enter_context(fresh_namespace(cluster, "many")) for _ in range(MANY)]
+        wider = replace(installation, namespaces=[*installation.namespaces, *more])
+        wider.prepare()
+        wider.started()
+        for each in (own, replace(own, namespace=more[-1])):
+            each.apply(on_a_fake_node())
+            each.until_hot()
