@@ -16,7 +16,7 @@ Process = Callable[[Key], Awaitable[None]]
 """One pass."""
 
 _MOST = 100
-"""So many names fit into a request. Where more have changed, there is none to go first."""
+"""So many names fit into a request. Where more have changed, the others come with all the rest."""
 _AT_ONCE = 8
 
 
@@ -29,7 +29,8 @@ async def catch_up(
 ) -> None:
     """Makes a pass for each LLMDeployment that has changed since its status was told.
 
-    One pass that fails does not keep the others from being made.
+    One that fails keeps no other from being made. The queue makes all of them again, and says so
+    of what fails then.
     """
     changes = [change async for change in _changes(cluster, namespaces)][:_MOST]
     seen = {key: change for change in changes if (key := world.see(change))}
