@@ -9,7 +9,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_YOUNG = 50_000
+_YOUNG = 20_000
 """So many new values are worth a look; Python's own measure is 700."""
 
 

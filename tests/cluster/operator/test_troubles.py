@@ -16,6 +16,18 @@ from support.manifests import Json, merged
 # So often the registry is asked before it is back.
 DOWN_FOR_ANSWERS = 4
 
+# Its loads take minutes.
+SLOW: Json = {
+    "server": {
+        "env": [
+            {
+                "name": "STOKER_SIMULATOR",
+                "value": "--model phi3:mini --gpu-memory 24GiB --speed 0.02",
+            }
+        ]
+    }
+}
+
 QUOTA = """
 apiVersion: v1
 kind: ResourceQuota
@@ -138,6 +150,18 @@ def test_a_registry_that_is_down_and_back(
 
     resource.namespace.wait_for(is_told, seconds=60)
     resource.until_hot(seconds=180)
+
+
+@pytest.mark.slow
+def test_a_roll_out_that_takes_too_long(resource: Resource, simulator: Json) -> None:
+    resource.apply(merged(simulator, SLOW | {"rollout": {"progressDeadline": "1m"}}))
+    told = resource.until_condition(
+        "Progressing", "False", "ProgressDeadlineExceeded", "1m", seconds=120
+    )
+    assert "Loading" in told["message"], "why it takes so long"
+    assert resource.status()["phase"] == "Loading"
+    resource.apply(simulator)
+    resource.until_hot(seconds=120)
 
 
 @contextmanager

@@ -55,9 +55,9 @@ def test_progress_is_kept_for_a_moment_for_what_comes_on_its_heels() -> None:
 
 
 def test_the_more_there_are_on_their_way_the_less_often_each_is_told_of() -> None:
-    for keeping in (10, 30, 60):
-        wait = pause_seconds(NOW - 2 * PACE, NOW, keeping, NOW)
-        assert wait / keeping == SHARE.total_seconds()  # for them all together it is the same
+    for number in (10, 30, 60):
+        wait = pause_seconds(NOW - 2 * PACE, NOW, number, NOW)
+        assert wait / number == SHARE.total_seconds()  # for them all together it is the same
     assert pause_seconds(NOW - MOST, NOW - MOST, 1000, NOW) == 0
 
 
