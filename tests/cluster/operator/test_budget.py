@@ -39,7 +39,7 @@ def test_one_that_takes_more_serves_and_everybody_is_told(
 ) -> None:
     resource.apply(measured | {"replicas": 2} | with_budget(LITTLE))
     resource.until_hot(replicas=2, seconds=HEATING_SECONDS)
-    told = resource.until_condition("WithinBudget", "False", "OverBudget", "1 GiB", "2 pods")
+    told = resource.until_condition("WithinBudget", "False", "OverBudget", "1.0Gi", "2 pods")
     assert "Raise the budget" in told["message"]
     assert ask(bed, resource)["eval_count"] == 3
 
