@@ -68,6 +68,11 @@ class Registry:
         """Lets the next answer about `target`, a blob's digest or a model's name, go wrong."""
         self._faults[target].append(fault)
 
+    def mend(self, target: str) -> None:
+        """Lets every answer about `target` be right from now on."""
+        with self._lock:
+            self._faults[target].clear()
+
     def data_requests(self, blob: Blob) -> list[str]:
         """The byte ranges that were asked of this blob, so far, in order."""
         asked = (request for request in self.requests if request.path.endswith(blob.digest))
