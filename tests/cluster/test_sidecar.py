@@ -152,4 +152,9 @@ def test_a_stopped_server_is_started_again(kept: HotPods) -> None:
     hot = kept.until_hot(since=shut)
     _log.info("stop: gate shut after %.2f s, hot after %.2f s", shut - stopped, hot - stopped)
     assert "ServerStopped" in kept.reasons(name_of(pod))
-    assert restarts(kept.pod()) == {"ollama": 1, "sidecar": 0}
+    kept.namespace.wait_for(lambda: assert_restarted(kept, ollama=1, sidecar=0))
+
+
+def assert_restarted(pods: HotPods, **times: int) -> None:
+    """The kubelet tells of it a moment after it has done it."""
+    assert restarts(pods.pod()) == times

@@ -120,6 +120,8 @@ def test_it_goes_by_kubectl_alone_and_at_last_altogether(
     assert remains(llms) == KEPT
 
     kubectl("delete", "llmd", "--all", "--all-namespaces")
+    everywhere = ("--all-namespaces", f"--selector={OURS}", "--timeout=5m")
+    kubectl("wait", "--for=delete", "deployments", *everywhere)
     kubectl("delete", API)
     kubectl("delete", ",".join(KINDS), f"--selector={OURS}")
     assert remains(llms) == set()

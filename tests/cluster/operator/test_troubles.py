@@ -145,8 +145,7 @@ def test_a_registry_that_is_down_and_back(
     resource.apply(real_ollama | {"model": name})
 
     def is_told() -> None:
-        (pod,) = resource.status()["pods"]
-        assert pod["reason"] == "PullFailed"
+        assert [pod["reason"] for pod in resource.status()["pods"]] == ["PullFailed"]
 
     resource.namespace.wait_for(is_told, seconds=60)
     source.mend("kept")

@@ -84,6 +84,7 @@ def test_everything_is_reached_with_the_keyboard(tab: Page) -> None:
     assert tab.evaluate(shown) == ["#/llms/coder"]
     tab.press("Escape")
     assert len(tab.evaluate(shown)) == 3
+    tab.until("document.querySelector('#only-Hot')")  # phases are counted a moment later
     tab.evaluate("document.querySelector('#only-Hot').focus()")
     tab.press("Enter")
     assert tab.evaluate(shown) == ["#/llms/llama"]
@@ -118,6 +119,7 @@ def test_what_others_write_is_text_and_no_markup(tab: Page, fleet: Fleet, page: 
 def test_a_stream_that_ends_is_said_and_comes_back(
     tab: Page, browser: Browser, fleet: Fleet, page: Shown
 ) -> None:
+    tab.until("everHeard")
     tab.call("Network.enable")
     offline = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     page.absence = "This replica waits"
