@@ -21,7 +21,7 @@ PATIENCE = timedelta(seconds=3)
 SHARE = timedelta(seconds=1)
 """So far apart are such writes of all LLMDeployments together: a thousand that come up at the same
 time leave the API server to those who bring them up."""
-MOST = timedelta(minutes=1)
+MOST = timedelta(minutes=2)
 """No such news is kept for longer."""
 
 
@@ -86,7 +86,7 @@ def is_awaited(said: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 def pause_seconds(
     told_at: datetime | None, news_since: datetime, told_lately: int, now: datetime
 ) -> float:
-    """How long other news has to wait, where of so many there was some in the last minute."""
+    """How long other news has to wait, where of so many something was told lately."""
     if told_at is None:
         return 0.0
     patience = min(max(PATIENCE, SHARE * told_lately), MOST)
