@@ -33,7 +33,6 @@ AS_A_POD = (
 )
 
 _REST_SECONDS = 3.0
-"""Longer than the operator ever puts off a status."""
 _REST_CPU_SECONDS = 0.03
 _END_SECONDS = 30.0
 

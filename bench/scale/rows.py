@@ -14,6 +14,7 @@ from bench.scale.usage import Usage, until_calm
 from bench.table import note, row
 
 from bed.audit import Call, Record
+from stoker_operator.telling import MOST
 
 MOST_SECONDS = 1200
 STATUS_WRITES = 2
@@ -30,6 +31,7 @@ async def converging(at: Scene, running: Operator) -> None:
     await at.seen.until(lambda: len(at.seen.hot) == size, "all are hot", MOST_SECONDS)
     seconds = time.monotonic() - began
     await running.until_at_rest()
+    await asyncio.sleep(MOST.total_seconds())  # so long it may keep what nobody waits for
     usage, cpu = Usage.now(at.order.bed).since(before), running.cpu_seconds - cpu
     calls = _operators(record)
     writes = [call for call in calls if call.is_write]

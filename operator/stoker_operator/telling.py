@@ -21,7 +21,7 @@ PATIENCE = timedelta(seconds=3)
 SHARE = timedelta(seconds=1)
 """So far apart are such writes of all LLMDeployments together: a thousand that come up at the same
 time leave the API server to those who bring them up."""
-MOST = timedelta(minutes=2)
+MOST = timedelta(minutes=1)
 """No such news is kept for longer."""
 
 
@@ -53,8 +53,8 @@ class Telling:
             return found.look_again_seconds
         since = self._news_since.setdefault(key, now)
         if not is_awaited(said, status):
-            told_lately = sum(now - at < MOST for at in self._told_at.values())
-            if wait := pause_seconds(self._told_at.get(key), since, told_lately, now):
+            told_at, keeping = self._told_at.get(key), len(self._news_since)
+            if wait := pause_seconds(told_at, since, keeping, now):
                 return wait
         await self._write(body, status)
         self._told_at[key] = now
@@ -84,12 +84,12 @@ def is_awaited(said: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 
 
 def pause_seconds(
-    told_at: datetime | None, news_since: datetime, told_lately: int, now: datetime
+    told_at: datetime | None, news_since: datetime, keeping: int, now: datetime
 ) -> float:
-    """How long other news has to wait, where of so many something was told lately."""
+    """How long other news has to wait, where so many LLMDeployments have some."""
     if told_at is None:
         return 0.0
-    patience = min(max(PATIENCE, SHARE * told_lately), MOST)
+    patience = min(max(PATIENCE, SHARE * keeping), MOST)
     return max(0.0, (max(told_at + PACE, news_since + patience) - now).total_seconds())
 
 

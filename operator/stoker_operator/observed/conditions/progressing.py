@@ -38,8 +38,8 @@ def suspended(case: Case) -> Finding | None:
 
 
 def unmade(case: Case) -> Finding | None:
-    """Nothing is known of a Deployment that Kubernetes has not looked at yet."""
-    if count(case.seen.deployment, "status", "observedGeneration"):
+    """Nothing is known of a Deployment that Kubernetes has not looked at, but by its pods."""
+    if case.seen.deployment and (case.replicas or not _is_new(case)):
         return None
     return yes(Reason.APPLYING, "The objects are being made")
 
@@ -125,6 +125,8 @@ def deadline_exceeded(case: Case) -> Finding | None:
 
 
 def rolling_out(case: Case) -> Finding | None:
+    if _is_new(case):
+        return None  # Kubernetes makes pods first, and says so later
     updated, there = _updated(case), count(case.seen.deployment, "status", "replicas")
     if _is_current(case) and updated >= there:
         return None
@@ -158,6 +160,11 @@ def _of(found: list[Pod]) -> str:
 
 def _updated(case: Case) -> int:
     return count(case.seen.deployment, "status", "updatedReplicas") if _is_current(case) else 0
+
+
+def _is_new(case: Case) -> bool:
+    """Whether Kubernetes has said nothing of the Deployment yet: there is but its first version."""
+    return not count(case.seen.deployment, "status", "observedGeneration")
 
 
 def _is_current(case: Case) -> bool:
