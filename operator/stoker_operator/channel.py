@@ -15,11 +15,7 @@ import aiohttp
 from pydantic_core import from_json, to_json
 
 from stoker_api.words import one_line
-from stoker_operator.api_errors import (
-    ApiError,
-    ConflictError,
-    UnreachableError,
-)
+from stoker_operator.api_errors import ApiError, ConflictError, UnreachableError
 from stoker_operator.connection import Connection
 from stoker_operator.credentials import Access
 from stoker_operator.desired import Manifest
@@ -157,6 +153,7 @@ class Channel:
                 request.method,
                 server + request.path,
                 data=request.body,
+                # Who we are may be newer than the session.
                 headers=headers(way.connection) | {"Content-Type": request.content_type},
                 timeout=limit,
             ) as answer:
